@@ -1,0 +1,290 @@
+"""Every setting, as frozen dataclasses, and the two named recipes.
+
+``paper`` follows the text of Slijepcevic et al. 2024, and the authors' public code where the text is
+silent; ``skylobe`` is our best so far. A config is saved as JSON beside every set of weights.
+"""
+
+import dataclasses
+import types
+import typing
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, TypeVar
+
+from skylobe.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class ScalingConfig:
+    """How physical pixels become image values between 0 and 1.
+
+    Args:
+        method: ``clip`` is MiraBest-F (pixels below the threshold to 0, then min–max); ``asinh``
+            stretches what lies above the threshold so that faint lobes show; ``raw`` divides by the
+            peak and keeps noise and negative pixels.
+        n_sigma: Threshold in units of the clipped standard deviation of the cut-out.
+        circular: Blank what lies outside the circle inscribed in the image.
+        quantise: Truncate to 256 levels, as the published MiraBest-F batches are.
+        softening: ``asinh`` only: values well above this many σ are compressed.
+    """
+
+    method: Literal["clip", "asinh", "raw"] = "clip"
+    n_sigma: float = 3.0
+    circular: bool = True
+    quantise: bool = True
+    softening: float = 3.0
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """All that turns a cut-out into what the encoder sees; it travels with the weights.
+
+    Args:
+        survey: Survey the encoder was trained on.
+        pixel_scale: Arcsec per pixel of the encoder's grid.
+        beam: Arcsec. Full width at half maximum of the training images' beam.
+        crop_pix: Pixels. Central square that the encoder sees.
+        mean: Mean of the training corpus' cropped images (image values, 0 to 1).
+        std: Standard deviation of the same.
+        scaling: Intensity scaling of physical pixels.
+    """
+
+    survey: str = "VLA FIRST"
+    pixel_scale: float = 1.8
+    beam: float = 5.4
+    crop_pix: int = 70
+    mean: float = 0.0
+    std: float = 1.0
+    scaling: ScalingConfig = field(default_factory=ScalingConfig)
+
+
+@dataclass(frozen=True)
+class ViewConfig:
+    """Random views of an image; defaults are Table 1 of the paper.
+
+    Args:
+        rotation: Degrees. Angles are drawn between 0 and this; 0 switches rotation off.
+        crop_pix: Pixels. Central square kept after rotation.
+        area: Share of that square kept by the random resized crop, smallest and largest.
+        aspect: Width over height of the random crop, smallest and largest.
+        horizontal_flip: Probability.
+        vertical_flip: Probability.
+        interpolation: ``nearest`` as in the paper, or ``bilinear``.
+        jitter: Probability of brightness and contrast jitter.
+        brightness: Image values are multiplied by 1 ± this.
+        contrast: Differences from the image's mean are multiplied by 1 ± this.
+        clip: Limit jittered values to 0–1, which destroys negative pixels.
+        blur: Probability of a Gaussian blur.
+        blur_sigma: Pixels. Standard deviation of the blur, smallest and largest.
+        blur_width: Pixels. Odd width of the blur's kernel.
+        width_pix: Pixels. Width of the finished view; ``None`` keeps ``crop_pix``.
+    """
+
+    rotation: float = 360.0  # Paper, Table 1
+    crop_pix: int = 70  # Paper, Table 1
+    area: tuple[float, float] = (0.8, 1.0)  # Paper, Table 1
+    aspect: tuple[float, float] = (3 / 4, 4 / 3)
+    horizontal_flip: float = 0.5  # Paper, Table 1
+    vertical_flip: float = 0.5  # Paper, Table 1
+    interpolation: Literal["nearest", "bilinear"] = "nearest"  # Paper, Section 2.3
+    jitter: float = 0.8  # Paper, Table 1
+    brightness: float = 0.4  # s = 0.5 of SimCLR's 0.8
+    contrast: float = 0.4  # s = 0.5 of SimCLR's 0.8
+    clip: bool = False
+    blur: float = 0.1  # Paper, Table 1
+    blur_sigma: tuple[float, float] = (0.1, 2.0)
+    blur_width: int = 7
+    width_pix: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse settings that cannot be drawn from."""
+        if not 0 < self.area[0] <= self.area[1] <= 1:
+            raise ConfigError(f"views.area is {self.area}; give two shares of 1 in rising order.")
+        if not 0 < self.aspect[0] <= self.aspect[1]:
+            raise ConfigError(f"views.aspect is {self.aspect}; give two ratios in rising order.")
+        if not 0 <= self.blur_sigma[0] <= self.blur_sigma[1]:
+            raise ConfigError(f"views.blur_sigma is {self.blur_sigma}; give two widths, rising.")
+        if self.blur_width % 2 == 0:
+            raise ConfigError(f"views.blur_width is {self.blur_width}; give an odd number.")
+
+
+SUPERVISED_VIEWS = ViewConfig(area=(0.9, 1.0), jitter=0.0, blur=0.0)  # Paper, Table 2
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """A residual network for small one-channel images.
+
+    Args:
+        depth: Layers: 14, 18 or 34.
+        stem: ``paper`` is 3×3 stride 1, ``fast`` is 7×7 stride 2; both then pool by 2.
+        width: Channels of the first stage; features are 8 times as many.
+    """
+
+    depth: Literal[14, 18, 34] = 18
+    stem: Literal["paper", "fast"] = "paper"
+    width: int = 64
+
+
+@dataclass(frozen=True)
+class ByolConfig:
+    """Heads and target network of BYOL.
+
+    Args:
+        projector_hidden: Width of the projector's hidden layer.
+        projection: Width of the projection.
+        predictor_hidden: Width of the predictor's hidden layer.
+        target_decay: τ of Eq. 1: share of the target network kept at each step.
+        decay_schedule: ``constant``, or ``cosine`` from ``target_decay`` to 1.
+    """
+
+    projector_hidden: int = 512
+    projection: int = 256
+    predictor_hidden: int = 512
+    target_decay: float = 0.996
+    decay_schedule: Literal["constant", "cosine"] = "constant"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the training at one width of the views.
+
+    Args:
+        until: Share of all steps at which the stage ends.
+        width_pix: Pixels. Width of the views.
+    """
+
+    until: float
+    width_pix: int
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The loop: optimiser, schedule, precision, bookkeeping.
+
+    Args:
+        epochs: Passes over the corpus; may be fractional.
+        batch_size: Images per step over all devices.
+        lr: Base learning rate, scaled by ``batch_size`` / 256.
+        momentum: Of SGD.
+        weight_decay: Of every parameter.
+        warmup_epochs: Epochs of linear rise before the cosine fall, counted per step.
+        stages: Widths of the views over the training; empty keeps the views' own width.
+        precision: ``auto`` takes bf16 where the processor computes in it, else fp32.
+        channels_last: Memory format of the convolutions.
+        accelerator: ``auto``, ``cpu`` or ``cuda``.
+        devices: Processes or GPUs; several are started by ``torchrun``.
+        checkpoint_minutes: Minutes between checkpoints.
+        seed: Of weights, order and views.
+    """
+
+    epochs: float = 500  # Paper, Table 3
+    batch_size: int = 1024  # Paper, Table 3
+    lr: float = 0.2  # Paper, Table 3
+    momentum: float = 0.9
+    weight_decay: float = 1.5e-6  # Paper, Table 3
+    warmup_epochs: float = 10  # Paper, Table 3
+    stages: tuple[Stage, ...] = ()
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    channels_last: bool = True
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: int = 1
+    checkpoint_minutes: float = 5.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class MonitorConfig:
+    """What is watched during pre-training.
+
+    Args:
+        every: Share of all steps between two looks; 0 looks only at the end.
+        n_views: 1, or 8 for the dihedral views.
+        neighbours: k of the nearest-neighbour classifier.
+        min_spread: Stop when the features' mean standard deviation over sources, for vectors of
+            length √D, falls below this: the network has collapsed.
+    """
+
+    every: float = 0.1
+    n_views: Literal[1, 8] = 1
+    neighbours: int = 10
+    min_spread: float = 0.01
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """Everything that defines a pre-training run.
+
+    Args:
+        encoder: The network that is kept.
+        views: The random views.
+        byol: Heads and target network.
+        train: The loop.
+        monitor: What is watched.
+    """
+
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    views: ViewConfig = field(default_factory=ViewConfig)
+    byol: ByolConfig = field(default_factory=ByolConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    monitor: MonitorConfig = field(default_factory=MonitorConfig)
+
+
+RECIPES: dict[str, PretrainConfig] = {
+    "paper": PretrainConfig(),
+    "skylobe": PretrainConfig(
+        encoder=EncoderConfig(stem="fast"),
+        views=ViewConfig(rotation=0.0, interpolation="bilinear"),
+        byol=ByolConfig(target_decay=0.99, decay_schedule="cosine"),
+        train=TrainConfig(epochs=10, batch_size=256, lr=0.2, warmup_epochs=0.5),
+    ),
+}
+
+Config = TypeVar("Config")
+
+
+def recipe(name: str) -> PretrainConfig:
+    """Look up a named recipe.
+
+    Raises:
+        ConfigError: If there is no recipe of that name.
+    """
+    if name not in RECIPES:
+        raise ConfigError(f"There is no recipe {name!r}; choose from {', '.join(RECIPES)}.")
+    return RECIPES[name]
+
+
+def to_dict(config: Any) -> dict[str, Any]:  # noqa: ANN401  (any of the dataclasses above)
+    """Turn a config into plain containers for JSON."""
+    return asdict(config)
+
+
+def from_dict(kind: type[Config], values: dict[str, Any]) -> Config:
+    """Rebuild a config saved by ``to_dict``.
+
+    Args:
+        kind: Class of the config.
+        values: Its fields; a missing field takes its default.
+
+    Raises:
+        ConfigError: If a field is unknown to this version.
+
+    >>> from_dict(EncoderConfig, {"depth": 34})
+    EncoderConfig(depth=34, stem='paper', width=64)
+    """
+    hints = typing.get_type_hints(kind)
+    known = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ConfigError(
+            f"{kind.__name__} has no field {unknown[0]!r}; the file was written by another version "
+            "of skylobe: install that version or remove the field."
+        )
+    return kind(**{name: _coerce(hints[name], value) for name, value in values.items()})
+
+
+def _coerce(hint: Any, value: Any) -> Any:  # noqa: ANN401  (JSON values)
+    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
+        return from_dict(hint, value)  # type: ignore[arg-type]
+    if isinstance(hint, types.GenericAlias) and isinstance(value, list):
+        return tuple(_coerce(typing.get_args(hint)[0], item) for item in value)
+    return value

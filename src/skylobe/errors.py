@@ -1,0 +1,55 @@
+"""What went wrong and what to do next.
+
+Every error a user can meet is one of these; its text is one or two sentences that name the file or
+value and the remedy. The command line prints the text alone and exits with the class's ``exit_code``.
+"""
+
+
+class SkylobeError(Exception):
+    """An error whose text tells the user the next step."""
+
+    exit_code = 1
+
+
+class DataError(SkylobeError):
+    """A file, table or image that cannot be used as it is."""
+
+    exit_code = 3
+
+
+class ChecksumError(DataError):
+    """A file whose contents are not what was published."""
+
+
+class UnsafePickleError(DataError):
+    """A pickle that asks for anything but arrays and plain containers."""
+
+
+class UnavailableError(SkylobeError):
+    """Data that is neither in the cache, nor in the mirror, nor on the network."""
+
+    exit_code = 4
+
+
+class ConfigError(SkylobeError):
+    """Settings that contradict each other or the data."""
+
+    exit_code = 2
+
+
+class CheckpointError(SkylobeError):
+    """A checkpoint or model that cannot be read by this version."""
+
+    exit_code = 5
+
+
+class CollapseError(SkylobeError):
+    """Pre-training whose features have become constant."""
+
+    exit_code = 6
+
+
+class StorageError(SkylobeError):
+    """A disk that is full or a folder that cannot be written."""
+
+    exit_code = 7

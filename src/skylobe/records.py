@@ -1,0 +1,125 @@
+"""The records that travel along the line: image sets and embeddings.
+
+Nothing here computes; the records check their own consistency once, when they are made, so that no
+later step has to.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from astropy.coordinates import SkyCoord
+from jaxtyping import Float32
+from numpy.typing import NDArray
+
+from skylobe.errors import DataError
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[str, ...] = get_args(Split)
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Normalised images of sources with what is known about each.
+
+    Args:
+        name: Short name of the set, as given to ``datasets.load``.
+        images: ``(source, 1, height, width)``; ``uint8`` (0–255 stands for 0–1) or ``float32``.
+        source_ids: One distinct name per source; an image set with several images of one source
+            (two noise realisations, two surveys) repeats its name.
+        labels: ``int64`` class number per source, −1 where unknown; ``None`` for a set without labels.
+        class_names: Name of each class, in the order of the numbers.
+        positions: J2000 (ICRS) position per source, NaN where unknown; ``None`` if none is known.
+        pixel_scale: Arcsec per pixel; ``None`` if unknown.
+        survey: Survey the images come from.
+        splits: Published split per source (``train``, ``validation`` or ``test``).
+        citation: What to cite.
+        licence: Terms of use of the images.
+        columns: Further columns by name, one entry per source.
+
+    Raises:
+        DataError: If lengths differ, an image is blank by shape, or a label has no class name.
+    """
+
+    name: str
+    images: torch.Tensor
+    source_ids: NDArray[np.str_]
+    labels: NDArray[np.int64] | None = None
+    class_names: tuple[str, ...] = ()
+    positions: SkyCoord | None = None
+    pixel_scale: float | None = None
+    survey: str = "unknown"
+    splits: NDArray[np.str_] | None = None
+    citation: str = ""
+    licence: str = ""
+    columns: dict[str, NDArray[np.generic]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check that every part describes the same sources."""
+        if self.images.ndim != 4 or self.images.shape[1] != 1 or 0 in self.images.shape[2:]:
+            raise DataError(
+                f"{self.name}: images must have shape (source, 1, height, width), "
+                f"not {tuple(self.images.shape)}."
+            )
+        if self.images.dtype not in (torch.uint8, torch.float32):
+            raise DataError(f"{self.name}: images must be uint8 or float32, not {self.images.dtype}.")
+        parts = {"source_ids": self.source_ids, "labels": self.labels, "splits": self.splits}
+        parts |= {"positions": self.positions} | self.columns
+        for part, values in parts.items():
+            if values is not None and len(values) != len(self.images):
+                raise DataError(
+                    f"{self.name}: {len(values)} {part} for {len(self.images)} images; "
+                    "give one of each per source."
+                )
+        if self.labels is not None and len(self.labels):
+            if self.labels.max() >= len(self.class_names) or self.labels.min() < -1:
+                raise DataError(
+                    f"{self.name}: labels run from {self.labels.min()} to {self.labels.max()} "
+                    f"but there are {len(self.class_names)} class names; name every class."
+                )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def select(self, which: NDArray[np.bool_] | NDArray[np.integer] | Sequence[int]) -> "ImageSet":
+        """Keep the sources of a boolean mask or a list of row numbers, in that order."""
+        rows = np.arange(len(self))[np.asarray(which)]
+        return replace(
+            self,
+            images=self.images[torch.from_numpy(rows)],
+            source_ids=self.source_ids[rows],
+            labels=None if self.labels is None else self.labels[rows],
+            positions=None if self.positions is None else self.positions[rows],
+            splits=None if self.splits is None else self.splits[rows],
+            columns={name: values[rows] for name, values in self.columns.items()},
+        )
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """One vector per source, with the name of the model that made it.
+
+    Args:
+        vectors: ``(source, feature)``, not normalised.
+        source_ids: One name per row.
+        model_name: Model that made the vectors.
+        n_views: 1, or 8 when averaged over the dihedral views.
+    """
+
+    vectors: Float32[np.ndarray, "source feature"]
+    source_ids: NDArray[np.str_]
+    model_name: str
+    n_views: int = 1
+
+    def __post_init__(self) -> None:
+        """Check that there is one name per vector."""
+        if len(self.vectors) != len(self.source_ids):
+            raise DataError(
+                f"{len(self.vectors)} vectors for {len(self.source_ids)} source ids; "
+                "an embedding needs one id per row."
+            )
+
+    def __len__(self) -> int:
+        return len(self.vectors)

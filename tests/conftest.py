@@ -1,0 +1,61 @@
+"""Fixtures shared by all tests."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from skylobe.records import ImageSet
+
+torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def mirror() -> Path:
+    """The folder of real data; tests that need it are skipped where it is absent."""
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("SKYLOBE_MIRROR", beside))
+    if not (folder / "mirabest").is_dir():
+        pytest.skip("no real data: set SKYLOBE_MIRROR to a folder that holds mirabest/")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep tests out of the user's cache."""
+    if "SKYLOBE_TEST_CACHE" not in os.environ:
+        folder = tmp_path_factory.getbasetemp() / "cache"
+        monkeypatch.setenv("SKYLOBE_CACHE", str(folder))
+    else:
+        monkeypatch.setenv("SKYLOBE_CACHE", os.environ["SKYLOBE_TEST_CACHE"])
+
+
+def lobes(n: int, *, width: int = 80, seed: int = 0, name: str = "synthetic") -> ImageSet:
+    """Make images of one blob (class 0) or two blobs (class 1) on empty sky."""
+    rng = np.random.default_rng(seed)
+    row, column = np.mgrid[:width, :width] - (width - 1) / 2
+    labels = np.arange(n) % 2
+    angle, apart = rng.uniform(0, np.pi, n), np.where(labels == 1, rng.uniform(8, 16, n), 0)
+    images = np.zeros((n, width, width), dtype=np.float32)
+    for sign in (-1, 1):
+        x = column[None] - (sign * apart * np.cos(angle))[:, None, None]
+        y = row[None] - (sign * apart * np.sin(angle))[:, None, None]
+        images += np.exp(-(x**2 + y**2) / (2 * rng.uniform(2, 3, n) ** 2)[:, None, None])
+    images /= images.max((1, 2), keepdims=True)
+    return ImageSet(
+        name=name,
+        images=torch.from_numpy((images * 255).astype(np.uint8))[:, None],
+        source_ids=np.array([f"{name}-{i}" for i in range(n)]),
+        labels=labels.astype(np.int64),
+        class_names=("one", "two"),
+        pixel_scale=1.8,
+        survey="synthetic",
+    )
+
+
+@pytest.fixture
+def synthetic() -> ImageSet:
+    """Forty small images of two separable classes."""
+    return lobes(40)
