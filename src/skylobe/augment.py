@@ -1,0 +1,184 @@
+"""Images to random views, in batches, on the batch's device.
+
+Rotation, centre crop, random resized crop and flips are affine maps of the plane, so they are composed
+into one map and the image is resampled once. Intensities are changed afterwards.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from skylobe.config import ViewConfig
+from skylobe.normalise import as_float
+
+Views = Float[Tensor, "batch 1 height width"]
+PerImage = Float[Tensor, " batch"]
+
+
+def two_views(
+    images: Tensor,
+    config: ViewConfig,
+    generator: torch.Generator,
+    *,
+    second: Tensor | None = None,
+) -> tuple[Views, Views]:
+    """Draw two independent views of every image.
+
+    Args:
+        images: ``(batch, 1, height, width)``, ``uint8`` or ``float32``.
+        config: Steps and their strengths; the default is Table 1.
+        generator: Source of every draw; the same seed gives the same views on any device.
+        second: Other images of the same sources for the second view; ``None`` uses ``images`` twice.
+
+    Source: paper, Section 2.3, Tables 1 and 2.
+    """
+    first = make_views(images, config, generator)
+    return first, make_views(images if second is None else second, config, generator)
+
+
+def make_views(images: Tensor, config: ViewConfig, generator: torch.Generator) -> Views:
+    """Draw one view of every image.
+
+    Args:
+        images: ``(batch, 1, height, width)``, ``uint8`` or ``float32``.
+        config: Steps and their strengths.
+        generator: Source of every draw.
+    """
+    n_images = len(images)
+    geometry = draw_geometry(n_images, config, generator)
+    photometry = draw_photometry(n_images, config, generator)
+    views = resample(as_float(images), geometry, config)
+    views = _jitter(views, photometry, clip=config.clip)
+    return _blur(views, photometry, config)
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What was drawn for each image, in the order in which the steps are done.
+
+    Args:
+        angle: Radians, counter-clockwise as displayed with rows downwards.
+        width: Pixels. Width of the random crop.
+        height: Pixels. Height of the random crop.
+        x: Pixels. Centre of the crop, rightwards from the image's centre.
+        y: Pixels. Centre of the crop, downwards from the image's centre.
+        flip_x: −1 where the view is mirrored left to right, else 1.
+        flip_y: −1 where the view is mirrored top to bottom, else 1.
+    """
+
+    angle: PerImage
+    width: PerImage
+    height: PerImage
+    x: PerImage
+    y: PerImage
+    flip_x: PerImage
+    flip_y: PerImage
+
+
+@dataclass(frozen=True)
+class Photometry:
+    """Intensity changes drawn for each image.
+
+    Args:
+        brightness: Factor of the image; 1 leaves it.
+        contrast: Factor of the differences from the image's mean; 1 leaves them.
+        blur_sigma: Pixels. Standard deviation of the blur; 0 leaves the image.
+    """
+
+    brightness: PerImage
+    contrast: PerImage
+    blur_sigma: PerImage
+
+
+def draw_geometry(n_images: int, config: ViewConfig, generator: torch.Generator) -> Geometry:
+    """Draw angle, crop and flips for each image.
+
+    The crop's area is uniform and its aspect log-uniform; one that does not fit is cut to the square.
+    Deviation: crops start at fractions of a pixel, where the authors' code rounds to whole ones.
+    """
+
+    def uniform(low: float, high: float) -> PerImage:
+        device = generator.device
+        return low + (high - low) * torch.rand(n_images, generator=generator, device=device)
+
+    def sign(probability: float) -> PerImage:
+        return torch.where(uniform(0, 1) < probability, -1.0, 1.0)
+
+    crop = float(config.crop_pix)
+    angle = uniform(0, math.radians(config.rotation))
+    area = uniform(*config.area) * crop**2
+    ratio = torch.exp(uniform(math.log(config.aspect[0]), math.log(config.aspect[1])))
+    width, height = (area * ratio).sqrt().clamp(max=crop), (area / ratio).sqrt().clamp(max=crop)
+    x, y = (uniform(-0.5, 0.5) * (crop - extent) for extent in (width, height))
+    flips = sign(config.horizontal_flip), sign(config.vertical_flip)
+    return Geometry(angle, width, height, x, y, *flips)
+
+
+def draw_photometry(n_images: int, config: ViewConfig, generator: torch.Generator) -> Photometry:
+    """Draw brightness, contrast and blur for each image."""
+
+    def uniform(low: float, high: float) -> PerImage:
+        device = generator.device
+        return low + (high - low) * torch.rand(n_images, generator=generator, device=device)
+
+    jittered = uniform(0, 1) < config.jitter
+    factors = [
+        torch.where(jittered, uniform(max(0.0, 1 - strength), 1 + strength), 1.0)
+        for strength in (config.brightness, config.contrast)
+    ]
+    blurred = uniform(0, 1) < config.blur
+    return Photometry(*factors, torch.where(blurred, uniform(*config.blur_sigma), 0.0))
+
+
+def affine(geometry: Geometry) -> Float[Tensor, "batch 2 3"]:
+    """Compose flips, crop and rotation: view coordinates (−1 to 1) to pixels from the centre."""
+    half_x = geometry.flip_x * geometry.width / 2
+    half_y = geometry.flip_y * geometry.height / 2
+    cos, sin = geometry.angle.cos(), geometry.angle.sin()
+    row_x = torch.stack([cos * half_x, -sin * half_y, cos * geometry.x - sin * geometry.y], -1)
+    row_y = torch.stack([sin * half_x, cos * half_y, sin * geometry.x + cos * geometry.y], -1)
+    return torch.stack([row_x, row_y], 1)
+
+
+def resample(
+    images: Float[Tensor, "batch 1 rows columns"], geometry: Geometry, config: ViewConfig
+) -> Views:
+    """Carry out the drawn rotation, crops and flips in one resampling; outside is 0."""
+    rows, columns = images.shape[2:]
+    view_pix = config.width_pix or config.crop_pix
+    theta = affine(geometry)
+    theta = theta / theta.new_tensor([[columns / 2], [rows / 2]])
+    size = [len(images), 1, view_pix, view_pix]
+    grid = functional.affine_grid(theta.to(images.device), size, align_corners=False)
+    return functional.grid_sample(
+        images, grid, mode=config.interpolation, padding_mode="zeros", align_corners=False
+    )
+
+
+def _jitter(views: Views, drawn: Photometry, *, clip: bool) -> Views:
+    """Scale brightness and contrast; without clipping their order does not matter."""
+    brightness = drawn.brightness.to(views.device)[:, None, None, None]
+    contrast = drawn.contrast.to(views.device)[:, None, None, None]
+    mean = views.mean((1, 2, 3), keepdim=True)
+    views = torch.addcmul(brightness * mean * (1 - contrast), views, brightness * contrast)
+    return views.clamp(0, 1) if clip else views
+
+
+def _blur(views: Views, drawn: Photometry, config: ViewConfig) -> Views:
+    """Convolve the drawn images with their own Gaussian, edges reflected."""
+    chosen = drawn.blur_sigma.nonzero().squeeze(1)
+    if len(chosen) == 0:
+        return views
+    sigma = drawn.blur_sigma[chosen, None].to(views.device)
+    chosen = chosen.to(views.device)
+    radius = config.blur_width // 2
+    offsets = torch.arange(-radius, radius + 1, device=views.device)
+    kernel = torch.softmax(-(offsets**2) / (2 * sigma.clamp(min=1e-3) ** 2), dim=1)
+    channels = functional.pad(views[chosen].transpose(0, 1), [radius] * 4, mode="reflect")
+    channels = functional.conv2d(channels, kernel[:, None, None, :], groups=len(chosen))
+    channels = functional.conv2d(channels, kernel[:, None, :, None], groups=len(chosen))
+    return views.index_copy(0, chosen, channels.transpose(0, 1))
