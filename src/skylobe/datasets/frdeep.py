@@ -1,0 +1,72 @@
+"""FR-DEEP: the same 658 FRI and FRII sources in VLA FIRST and in NVSS.
+
+Contents: 150×150 cut-outs in Jy/beam with WCS: FIRST at 1.8″ (beam 5.4″), NVSS at 15″ (beam 45″),
+normalised on loading. The two images of a source share its ``source_id``.
+Classes: FRI 269, FRII 389.
+Splits: none is published; split by source, never by image.
+Licence: FIRST and NVSS images for scholarly, educational and private non-commercial use.
+Known overlaps within 30″: 636 sources with ``first_galaxies``, 72 with MiraBest.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+from skylobe import storage
+from skylobe.datasets.image_files import positions_of, read_image
+from skylobe.errors import ConfigError, DataError
+from skylobe.normalise import normalise
+from skylobe.records import ImageSet
+
+SURVEYS = {"FIRST": ("VLA FIRST", 1.8), "NVSS": ("NVSS", 15.0)}
+CLASSES = ("FRI", "FRII")
+HOME = "FR-DEEP v2 (Tang, Scaife & Leahy 2019)"
+
+
+def load(
+    split: str | None = None,
+    root: Path | None = None,
+    *,
+    survey: Literal["FIRST", "NVSS"] = "FIRST",
+) -> ImageSet:
+    """Read and normalise one survey's cut-outs, in the order of the source names.
+
+    Args:
+        split: Must be ``None``.
+        root: Folder searched first.
+        survey: ``FIRST`` or ``NVSS``.
+
+    Raises:
+        ConfigError: If a split or another survey is asked for.
+        UnavailableError: If the cut-outs are not here.
+        DataError: If one of them cannot be used.
+    """
+    if split is not None:
+        raise ConfigError(f"frdeep has no published {split!r} split; split it by source_id.")
+    if survey not in SURVEYS:
+        raise ConfigError(f"frdeep has no survey {survey!r}; choose {' or '.join(SURVEYS)}.")
+    folder = storage.require(f"frdeep/{survey}", root, home=HOME)
+    paths = sorted(folder.glob("*.fits.fz"))
+    if not paths:
+        raise DataError(f"{folder}: holds no .fits.fz file; copy the set from {HOME} again.")
+    files = [read_image(path) for path in paths]
+    names = [path.name.removesuffix(".fits.fz").rsplit("_", 1) for path in paths]
+    images = [
+        normalise(file.pixels, width_pix=150, source_id=path.name)
+        for file, path in zip(files, paths, strict=True)
+    ]
+    full_name, pixel_scale = SURVEYS[survey]
+    return ImageSet(
+        name=f"frdeep ({survey})",
+        images=torch.from_numpy(np.stack(images))[:, None],
+        source_ids=np.array([name for name, _ in names]),
+        labels=np.array([("I", "II").index(fr) for _, fr in names], dtype=np.int64),
+        class_names=CLASSES,
+        positions=positions_of(files),
+        pixel_scale=pixel_scale,
+        survey=full_name,
+        citation="Tang, Scaife & Leahy 2019, MNRAS 488, 3358 (FR-DEEP)",
+        licence="scholarly, educational, private non-commercial use",
+    )

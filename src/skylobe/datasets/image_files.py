@@ -1,0 +1,163 @@
+"""One image file of any format and depth to its pixels: FITS (also .fz, .gz), PNG, JPEG, NPY.
+
+Pixels come out as they are in the file; ``normalise`` scales them. A file that cannot give a picture is
+refused by name; it never becomes a silent blank.
+"""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from astropy.utils.exceptions import AstropyUserWarning, AstropyWarning
+from astropy.wcs import WCS, FITSFixedWarning
+from astropy.wcs.utils import proj_plane_pixel_scales
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from skylobe.errors import DataError
+
+PICTURES = (".png", ".jpg", ".jpeg")
+FITS_ENDINGS = (".fits", ".fit", ".fts", ".fits.gz", ".fits.fz", ".fit.gz", ".fz")
+ENDINGS = (*FITS_ENDINGS, *PICTURES, ".npy")
+MAX_PIXELS = 100_000_000  # a larger picture is a mistake or an attack
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """What an image file holds.
+
+    Args:
+        pixels: ``(height, width)`` floats; row 0 is the lower edge.
+        position: Of the central pixel; ``None`` without a celestial WCS.
+        pixel_scale: Arcsec per pixel; ``None`` without a celestial WCS.
+        is_physical: False for pictures, whose intensities were scaled by somebody before.
+    """
+
+    pixels: NDArray[np.floating[Any]]
+    position: SkyCoord | None = None
+    pixel_scale: float | None = None
+    is_physical: bool = True
+
+
+def read_image(path: Path) -> ImageFile:
+    """Read one image.
+
+    Args:
+        path: Ends in one of ``ENDINGS``.
+
+    Raises:
+        DataError: If the file is missing, damaged, empty, blank, or not one two-dimensional image.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; correct the file column.")
+    name = path.name.lower()
+    if name.endswith(FITS_ENDINGS):
+        image = _read_fits(path)
+    elif name.endswith(PICTURES):
+        image = ImageFile(_read_picture(path), is_physical=False)
+    elif name.endswith(".npy"):
+        image = ImageFile(_plane(_read_npy(path), path))
+    else:
+        raise DataError(f"{path}: unknown ending; use one of {', '.join(ENDINGS)}.")
+    if not np.isfinite(image.pixels).any():
+        raise DataError(f"{path}: every pixel is blank (NaN); remove the row or fetch it again.")
+    return image
+
+
+def positions_of(files: list[ImageFile]) -> SkyCoord | None:
+    """Join the files' positions, NaN where one has none; ``None`` if all have none."""
+    known = [file.position for file in files]
+    if all(one is None for one in known):
+        return None
+    degrees = [(np.nan, np.nan) if one is None else (one.ra.deg, one.dec.deg) for one in known]
+    ra, dec = np.array(degrees, dtype=float).T
+    return SkyCoord(ra, dec, unit="deg")
+
+
+def _read_fits(path: Path) -> ImageFile:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AstropyWarning)
+            # a file shorter than its header says is an error here
+            warnings.simplefilter("error", AstropyUserWarning)
+            with fits.open(path, memmap=False) as hdus:
+                hdu = next((h for h in hdus if _is_image(h)), None)
+                if hdu is None:
+                    raise DataError(f"{path}: holds no image; give the file of the cut-out.")
+                pixels, header = _plane(hdu.data, path), hdu.header
+    except DataError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:120]
+        raise DataError(
+            f"{path}: truncated or not FITS ({reason}); fetch the file again."
+        ) from None
+    position, scale = _celestial(header, pixels.shape)
+    return ImageFile(pixels, position, scale)
+
+
+def _is_image(hdu: Any) -> bool:  # noqa: ANN401  (astropy's HDUs share no public base)
+    return bool(getattr(hdu, "is_image", False)) and hdu.header.get("NAXIS", 0) > 0
+
+
+def _celestial(
+    header: fits.Header, shape: tuple[int, ...]
+) -> tuple[SkyCoord | None, float | None]:
+    """Read position and pixel scale off the header, if it has them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FITSFixedWarning)
+        warnings.simplefilter("ignore", AstropyWarning)
+        try:
+            wcs = WCS(header).celestial
+            if not wcs.has_celestial:
+                return None, None
+            scale = float(np.mean(proj_plane_pixel_scales(wcs)) * 3600)
+            return wcs.pixel_to_world((shape[1] - 1) / 2, (shape[0] - 1) / 2).icrs, scale
+        except Exception:  # a header that astropy cannot interpret says nothing about the sky
+            return None, None
+
+
+def _read_picture(path: Path) -> NDArray[np.floating[Any]]:
+    try:
+        with Image.open(path) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                raise DataError(
+                    f"{path}: {picture.width}×{picture.height} pixels is larger than any cut-out; "
+                    "cut out the source first."
+                )
+            deep = picture.mode.startswith(("I", "F"))
+            pixels = np.asarray(picture if deep else picture.convert("L"), dtype=np.float32)
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError) as error:
+        raise DataError(f"{path}: damaged or not a picture ({error}); save it again.") from None
+    return _plane(pixels[::-1], path)  # a picture's first row is its upper edge
+
+
+def _read_npy(path: Path) -> NDArray[Any]:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise DataError(
+            f"{path}: damaged, or not a plain array ({error}); save it with numpy.save."
+        ) from None
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
+        raise DataError(f"{path}: not an array of numbers; save it with numpy.save.")
+    return array
+
+
+def _plane(pixels: NDArray[Any] | None, path: Path) -> NDArray[np.floating[Any]]:
+    """Drop axes of length one and insist on a picture."""
+    if pixels is None or 0 in pixels.shape:
+        raise DataError(f"{path}: the image has no pixels; fetch the file again.")
+    while pixels.ndim > 2 and 1 in pixels.shape[:-2]:
+        pixels = np.squeeze(pixels, axis=pixels.shape.index(1))
+    if pixels.ndim != 2 or min(pixels.shape) < 2:
+        raise DataError(
+            f"{path}: the image has shape {'×'.join(map(str, pixels.shape))}; give one plane, "
+            "height × width."
+        )
+    native = pixels.dtype.newbyteorder("=") if pixels.dtype.kind == "f" else np.dtype(np.float64)
+    return np.ascontiguousarray(pixels, dtype=native)

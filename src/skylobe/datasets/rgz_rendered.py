@@ -1,0 +1,157 @@
+"""Rendered FIRST fields at Radio Galaxy Zoo positions: a corpus to pre-train on without a network.
+
+Contents: pictures drawn from the Gaussian components of the VLA FIRST catalogue (14Dec17) around RGZ
+DR1 sources larger than 25″, with beam-convolved noise at the catalogued level, then normalised like
+real cut-outs. *Rendered*, never real: diffuse emission is missing. Each source is drawn several times,
+with other noise and slightly other components; the images of one source share its ``source_id``.
+Classes, splits: none.
+Licence: positions as RGZ DR1, components as the FIRST catalogue.
+Known overlaps: every field within 150″ of a MiraBest, ``first_galaxies`` or FR-DEEP source is removed.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from numpy.typing import NDArray
+from rich.progress import track
+
+from skylobe import storage
+from skylobe.catalogues import first_of_each, remove_evaluation
+from skylobe.config import ScalingConfig
+from skylobe.datasets import first_catalogue, first_galaxies, frdeep, mirabest, rgz
+from skylobe.errors import ConfigError, DataError
+from skylobe.normalise import centre, normalise
+from skylobe.records import ImageSet
+from skylobe.render import FieldRenderer, RenderConfig
+
+SIZE_CUT = 25.0  # arcsec; sizes of smaller RGZ sources are not in the positions table
+DUPLICATE_RADIUS = 10 * u.arcsec
+KEPT_PIX = 104  # what rotation and a 70-pixel crop can reach, with a margin
+FIELDS_PER_BATCH = 256
+PERTURBED = RenderConfig(flux_jitter=0.1, size_jitter=0.1, position_jitter=0.3)
+
+
+def load(
+    split: str | None = None,
+    root: Path | None = None,
+    *,
+    n_sources: int | None = None,
+    realisations: int = 2,
+    config: RenderConfig = PERTURBED,
+    seed: int = 0,
+) -> ImageSet:
+    """Render the corpus, or read it from the cache if it was rendered before.
+
+    Args:
+        split: Must be ``None``: there is no published split.
+        root: Folder searched first for the catalogues.
+        n_sources: Keep this many, evenly spread over the sky; ``None`` keeps all (about 47,000).
+        realisations: Pictures of each source.
+        config: Geometry, noise, perturbation.
+        seed: Of noise and perturbation.
+    """
+    if split is not None:
+        raise ConfigError(f"rgz_rendered has no split {split!r}; leave split unset.")
+    settings = asdict(config) | {"sources": n_sources, "realisations": realisations, "seed": seed}
+    key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+    cached = storage.cache_dir() / "rgz_rendered" / f"{key}.npz"
+    if not cached.exists():
+        ids, positions = select_sources(root)
+        if n_sources is not None:
+            rows = np.linspace(0, len(ids) - 1, min(n_sources, len(ids))).astype(int)
+            ids, positions = ids[rows], positions[rows]
+        renderer = FieldRenderer(first_catalogue.components(root), config)
+        images, rows = render_images(renderer, positions, ids, realisations, seed)
+        with storage.write_atomically(cached) as path, path.open("wb") as file:
+            np.savez(
+                file,
+                images=images,
+                source_ids=ids[rows],
+                ra=positions.ra.deg[rows],
+                dec=positions.dec.deg[rows],
+            )
+    with np.load(cached) as arrays:
+        return ImageSet(
+            name="rgz_rendered",
+            images=torch.from_numpy(arrays["images"]),
+            source_ids=arrays["source_ids"],
+            positions=SkyCoord(arrays["ra"], arrays["dec"], unit="deg"),
+            pixel_scale=config.pixel_scale,
+            survey="VLA FIRST (rendered)",
+            citation="Wong et al. 2025 (RGZ DR1, arXiv:2412.14502); Helfand et al. 2015 (FIRST)",
+            licence="positions and components as RGZ DR1 and the FIRST catalogue",
+        )
+
+
+def select_sources(root: Path | None = None) -> tuple[NDArray[np.str_], SkyCoord]:
+    """Choose RGZ sources: large enough, one of each duplicate, none that is evaluated on."""
+    table = rgz.positions(root)
+    large = np.asarray(table["size_arcsec"]) > SIZE_CUT
+    ids = np.asarray(table["rgz_name"], dtype=np.str_)[large]
+    positions = SkyCoord(
+        np.asarray(table["ra"])[large], np.asarray(table["dec"])[large], unit="deg"
+    )
+    keep = first_of_each(positions, DUPLICATE_RADIUS)
+    keep &= remove_evaluation(positions, evaluated_positions(root))
+    return ids[keep], positions[keep]
+
+
+def evaluated_positions(root: Path | None = None) -> SkyCoord:
+    """List the positions of every set that models are evaluated on."""
+    sets = [module.load(None, root) for module in (mirabest, first_galaxies, frdeep)]
+    known = [one.positions for one in sets if one.positions is not None]
+    return SkyCoord(
+        np.concatenate([one.ra.deg for one in known]),
+        np.concatenate([one.dec.deg for one in known]),
+        unit="deg",
+    )
+
+
+def render_images(
+    renderer: FieldRenderer,
+    positions: SkyCoord,
+    ids: NDArray[np.str_],
+    realisations: int,
+    seed: int,
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Render, normalise and crop; a field without anything above the noise is left out.
+
+    Returns:
+        Images ``(image, 1, height, width)`` and the row of the source that each shows.
+    """
+    drawn = [
+        one
+        for batch in track(
+            range(0, len(positions) * realisations, FIELDS_PER_BATCH), description="Rendering"
+        )
+        for one in _render_batch(renderer, positions, ids, batch, realisations, seed)
+    ]
+    images, rows = zip(*drawn, strict=True)
+    return np.stack(images)[:, None], np.asarray(rows)
+
+
+def _render_batch(
+    renderer: FieldRenderer,
+    positions: SkyCoord,
+    ids: NDArray[np.str_],
+    start: int,
+    realisations: int,
+    seed: int,
+) -> Iterator[tuple[NDArray[np.uint8], int]]:
+    count = min(FIELDS_PER_BATCH, len(positions) * realisations - start)
+    rows = np.arange(start, start + count) % len(positions)
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + start)
+    pictures = renderer.render(positions[rows], generator).numpy()
+    for row, picture in zip(rows, pictures, strict=True):
+        try:
+            image = normalise(picture, ScalingConfig(), source_id=str(ids[row]))
+        except DataError:  # fainter than the noise in this realisation
+            continue
+        yield centre(image, KEPT_PIX), int(row)
