@@ -1,0 +1,157 @@
+"""Weights with their preprocessing, config and provenance: one folder, saved and loaded whole.
+
+A model folder holds ``model.safetensors``, ``config.json``, ``preprocessing.json`` and a model card
+``README.md``. Nothing in it is code. Training state for resuming is ``training``'s, not a model.
+"""
+
+import json
+import platform
+from dataclasses import dataclass, field
+from importlib import resources
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+
+from skylobe import storage
+from skylobe.config import EncoderConfig, Preprocessing, from_dict, to_dict
+from skylobe.encoder import Encoder
+from skylobe.errors import CheckpointError
+
+FORMAT = 1  # of the folder; raised when an older reader could not understand it
+
+
+@dataclass(frozen=True)
+class Model:
+    """An encoder with all that is needed to use it and to know where it came from.
+
+    Args:
+        name: Short name, stored with every embedding it makes.
+        encoder: The network, in evaluation mode.
+        preprocessing: What an image must go through first.
+        provenance: How the weights were made: config, data, versions, scores.
+        card: Text of the model card, Markdown.
+    """
+
+    name: str
+    encoder: Encoder
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    provenance: dict[str, Any] = field(default_factory=dict)
+    card: str = ""
+
+
+def shipped_models() -> list[str]:
+    """List the names of the models that come with the package."""
+    folder = resources.files("skylobe") / "models"
+    if not folder.is_dir():
+        return []
+    return sorted(one.name for one in folder.iterdir() if (one / "config.json").is_file())
+
+
+def load_model(name_or_path: str | Path, *, device: str | torch.device = "cpu") -> Model:
+    """Load a shipped model by name, or any model folder by path.
+
+    Args:
+        name_or_path: ``"skylobe-fast"``, or a folder written by ``save_model``.
+        device: Where the encoder goes.
+
+    Raises:
+        CheckpointError: If there is no such model, or it is not readable by this version.
+    """
+    folder = Path(name_or_path)
+    if not folder.is_dir():
+        if str(name_or_path) not in shipped_models():
+            raise CheckpointError(
+                f"{name_or_path}: no such model folder, and the shipped models are "
+                f"{', '.join(shipped_models()) or 'none'}; give a folder or one of these names."
+            )
+        folder = Path(str(resources.files("skylobe") / "models" / str(name_or_path)))
+    config = _read_json(folder / "config.json")
+    if config.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{folder}: model format {config.get('format')}, this version reads {FORMAT}; install "
+            f"skylobe {config.get('skylobe_version', 'of the version that wrote it')}."
+        )
+    encoder = Encoder(from_dict(EncoderConfig, config["encoder"]))
+    load_weights(encoder, folder / "model.safetensors")
+    card = folder / "README.md"
+    return Model(
+        name=config["name"],
+        encoder=encoder.to(device).eval(),
+        preprocessing=from_dict(Preprocessing, _read_json(folder / "preprocessing.json")),
+        provenance=config.get("provenance", {}),
+        card=card.read_text(encoding="utf-8") if card.exists() else "",
+    )
+
+
+def save_model(model: Model, folder: Path, *, half: bool = False) -> Path:
+    """Write a model folder; every file is complete or absent.
+
+    Args:
+        model: What to write.
+        folder: Made if missing; its model files are replaced.
+        half: Store the weights as fp16, half the size.
+    """
+    state = model.encoder.state_dict()
+    if half:
+        state = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
+    config = {
+        "format": FORMAT,
+        "skylobe_version": version("skylobe"),
+        "name": model.name,
+        "encoder": to_dict(model.encoder.config),
+        "provenance": model.provenance,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    with storage.write_atomically(folder / "model.safetensors") as path:
+        contiguous = {k: v.cpu().contiguous() for k, v in state.items()}
+        safetensors.torch.save_file(contiguous, path, metadata={"format": "pt"})
+    write_json(folder / "preprocessing.json", to_dict(model.preprocessing))
+    with storage.write_atomically(folder / "README.md") as path:
+        path.write_text(model.card or f"# {model.name}\n", encoding="utf-8")
+    write_json(folder / "config.json", config)
+    return folder
+
+
+def load_weights(encoder: Encoder, path: Path) -> None:
+    """Put weights from a safetensors file into an encoder, as fp32."""
+    try:
+        state = safetensors.torch.load_file(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise CheckpointError(
+            f"{path}: the weights cannot be read ({error}); copy the model folder again."
+        ) from None
+    try:
+        encoder.load_state_dict(state)
+    except RuntimeError:
+        raise CheckpointError(
+            f"{path}: the weights do not fit the network in config.json; the two files come from "
+            "different models, copy the folder again."
+        ) from None
+
+
+def versions() -> dict[str, str]:
+    """Name the software that a result depends on."""
+    packages = ("skylobe", "torch", "numpy", "scikit-learn", "astropy", "lightning-fabric")
+    return {"python": platform.python_version()} | {name: version(name) for name in packages}
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file, complete or not at all."""
+    with storage.write_atomically(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise CheckpointError(
+            f"{path}: missing or not JSON; a model folder holds model.safetensors, config.json and "
+            "preprocessing.json, copy it again."
+        ) from None
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path}: not a JSON object; copy the model folder again.")
+    return content

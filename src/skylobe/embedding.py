@@ -1,0 +1,84 @@
+"""Image sets to embeddings: frozen encoder, evaluation mode, one view or eight."""
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from rich.progress import track
+from torch import Tensor
+
+from skylobe.checkpoint import Model
+from skylobe.encoder import Encoder
+from skylobe.errors import ConfigError, DataError
+from skylobe.normalise import prepare
+from skylobe.records import Embeddings, ImageSet
+
+
+def embed(
+    model: Model,
+    image_set: ImageSet,
+    *,
+    n_views: int = 1,
+    batch_size: int = 256,
+    progress: bool = False,
+) -> Embeddings:
+    """Give each source its embedding.
+
+    Args:
+        model: Encoder with its preprocessing; computed where the encoder's weights are.
+        image_set: Images of any width; they are brought to the encoder's grid first.
+        n_views: 1 uses each image as it is; 8 averages over its quarter turns and mirror images,
+            so that the embedding does not depend on them.
+        batch_size: Images per pass.
+        progress: Show a progress bar.
+
+    Raises:
+        DataError: If the set is empty.
+        ConfigError: If ``n_views`` is neither 1 nor 8.
+    """
+    if n_views not in (1, 8):
+        raise ConfigError(f"n_views is {n_views}; choose 1 or 8.")
+    if len(image_set) == 0:
+        raise DataError(f"{image_set.name}: no images to embed; check the split and the selection.")
+    device = next(model.encoder.parameters()).device
+    batches = image_set.images.split(batch_size)
+    parts = [
+        features(
+            model.encoder,
+            prepare(batch.to(device), model.preprocessing, pixel_scale=image_set.pixel_scale),
+            n_views=n_views,
+        ).cpu()
+        for batch in track(batches, description="Embedding", disable=not progress)
+    ]
+    vectors = torch.cat(parts).numpy().astype(np.float32)
+    return Embeddings(vectors, image_set.source_ids, model.name, n_views)
+
+
+@torch.inference_mode()
+def features(
+    encoder: Encoder, images: Float[Tensor, "batch 1 height width"], *, n_views: int = 1
+) -> Float[Tensor, "batch feature"]:
+    """Compute features in evaluation mode, leaving the encoder as it was.
+
+    Args:
+        encoder: The network.
+        images: Prepared images.
+        n_views: 1 or 8.
+    """
+    was_training = encoder.training
+    encoder.eval()
+    images = images.to(memory_format=torch.channels_last)
+    views = dihedral_views(images) if n_views == 8 else [images]
+    mean = torch.stack([encoder(view) for view in views]).mean(0)
+    encoder.train(was_training)
+    return mean.float()
+
+
+def dihedral_views(
+    images: Float[Tensor, "batch 1 width width"],
+) -> list[Float[Tensor, "batch 1 width width"]]:
+    """List the four quarter turns of the images and of their mirror images."""
+    return [
+        torch.rot90(one, turns, (2, 3)).contiguous(memory_format=torch.channels_last)
+        for one in (images, images.flip(3))
+        for turns in range(4)
+    ]
