@@ -126,12 +126,12 @@ def draw_photometry(n_images: int, config: ViewConfig, generator: torch.Generato
         return low + (high - low) * torch.rand(n_images, generator=generator, device=device)
 
     jittered = uniform(0, 1) < config.jitter
-    factors = [
+    brightness, contrast = (
         torch.where(jittered, uniform(max(0.0, 1 - strength), 1 + strength), 1.0)
         for strength in (config.brightness, config.contrast)
-    ]
+    )
     blurred = uniform(0, 1) < config.blur
-    return Photometry(*factors, torch.where(blurred, uniform(*config.blur_sigma), 0.0))
+    return Photometry(brightness, contrast, torch.where(blurred, uniform(*config.blur_sigma), 0.0))
 
 
 def affine(geometry: Geometry) -> Float[Tensor, "batch 2 3"]:
@@ -147,16 +147,21 @@ def affine(geometry: Geometry) -> Float[Tensor, "batch 2 3"]:
 def resample(
     images: Float[Tensor, "batch 1 rows columns"], geometry: Geometry, config: ViewConfig
 ) -> Views:
-    """Carry out the drawn rotation, crops and flips in one resampling; outside is 0."""
+    """Carry out the drawn rotation, crops and flips in one resampling; outside is 0.
+
+    A view narrower than the crop is sampled on a finer grid and averaged, so that no pixel is skipped.
+    """
     rows, columns = images.shape[2:]
     view_pix = config.width_pix or config.crop_pix
+    finer = math.ceil(config.crop_pix / view_pix)
     theta = affine(geometry)
     theta = theta / theta.new_tensor([[columns / 2], [rows / 2]])
-    size = [len(images), 1, view_pix, view_pix]
+    size = [len(images), 1, view_pix * finer, view_pix * finer]
     grid = functional.affine_grid(theta.to(images.device), size, align_corners=False)
-    return functional.grid_sample(
+    views = functional.grid_sample(
         images, grid, mode=config.interpolation, padding_mode="zeros", align_corners=False
     )
+    return functional.avg_pool2d(views, finer) if finer > 1 else views
 
 
 def _jitter(views: Views, drawn: Photometry, *, clip: bool) -> Views:

@@ -17,6 +17,7 @@ from skylobe.encoder import Encoder
 
 Views = Float[Tensor, "batch 1 height width"]
 Vectors = Float[Tensor, "batch projection"]
+Measures = Float[Tensor, "batch measure"]
 
 
 def head(n_in: int, n_hidden: int, n_out: int) -> nn.Sequential:
@@ -42,10 +43,16 @@ class Byol(nn.Module):
 
     Args:
         encoder: The network that is kept.
-        config: Widths of the heads, decay of the target network.
+        config: Widths of the heads, decay of the target network, weight of the measures.
+        n_measures: Measures of shape that features are asked to know; 0 for none.
+
+    Deviation: with ``morphology_weight`` the online features also predict measures of the unaugmented
+        image. None has a label in it; they keep early features from forgetting sizes and profiles.
     """
 
-    def __init__(self, encoder: Encoder, config: ByolConfig | None = None) -> None:
+    def __init__(
+        self, encoder: Encoder, config: ByolConfig | None = None, *, n_measures: int = 0
+    ) -> None:
         super().__init__()
         self.config = config = config or ByolConfig()
         self.online = nn.ModuleDict(
@@ -56,6 +63,7 @@ class Byol(nn.Module):
         )
         self.predictor = head(config.projection, config.predictor_hidden, config.projection)
         self.target = copy.deepcopy(self.online).requires_grad_(False)
+        self.morphology = nn.Linear(encoder.n_features, n_measures) if n_measures else None
 
     @property
     def encoder(self) -> Encoder:
@@ -64,17 +72,29 @@ class Byol(nn.Module):
         assert isinstance(encoder, Encoder)
         return encoder
 
-    def forward(self, first: Views, second: Views) -> Float[Tensor, ""]:
+    def forward(
+        self, first: Views, second: Views, measures: Measures | None = None
+    ) -> Float[Tensor, ""]:
         """Predict each view's target projection from the other view; mean over the batch.
 
         Each view is a batch of its own, so batch statistics never mix the two.
         Deviation: the paper prints one direction; this is the mean of both, as in its public code.
+
+        Args:
+            first: One view of each source.
+            second: Another view of each source.
+            measures: Standardised measures of each source, where the method has a head for them.
         """
         with torch.no_grad():
             targets = [self._project(self.target, view) for view in (second, first)]
-        predictions = [self.predictor(self._project(self.online, view)) for view in (first, second)]
+        features = [self.encoder(view) for view in (first, second)]
+        predictions = [self.predictor(self.online["projector"](one)) for one in features]
         losses = [pair_loss(p, t).mean() for p, t in zip(predictions, targets, strict=True)]
-        return (losses[0] + losses[1]) / 2
+        loss = (losses[0] + losses[1]) / 2
+        if self.morphology is not None and measures is not None:
+            errors = [functional.mse_loss(self.morphology(one), measures) for one in features]
+            loss = loss + self.config.morphology_weight * (errors[0] + errors[1]) / 2
+        return loss
 
     @staticmethod
     def _project(network: nn.ModuleDict, views: Views) -> Vectors:
@@ -96,6 +116,7 @@ class Byol(nn.Module):
 
         Source: paper, Eq. 1. Batch-norm statistics are the target's own.
         """
-        targets = list(self.target.parameters())
+        targets: list[Tensor] = list(self.target.parameters())
+        online: list[Tensor] = list(self.online.parameters())
         torch._foreach_mul_(targets, decay)
-        torch._foreach_add_(targets, list(self.online.parameters()), alpha=1 - decay)
+        torch._foreach_add_(targets, online, alpha=1 - decay)

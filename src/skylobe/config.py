@@ -135,6 +135,8 @@ class ByolConfig:
         predictor_hidden: Width of the predictor's hidden layer.
         target_decay: τ of Eq. 1: share of the target network kept at each step.
         decay_schedule: ``constant``, or ``cosine`` from ``target_decay`` to 1.
+        morphology_weight: Weight of the error in predicting each source's measures of shape
+            (``morphology``) from its features by one linear layer; 0 is plain BYOL.
     """
 
     projector_hidden: int = 512
@@ -142,6 +144,7 @@ class ByolConfig:
     predictor_hidden: int = 512
     target_decay: float = 0.996
     decay_schedule: Literal["constant", "cosine"] = "constant"
+    morphology_weight: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -233,9 +236,22 @@ RECIPES: dict[str, PretrainConfig] = {
     "paper": PretrainConfig(),
     "skylobe": PretrainConfig(
         encoder=EncoderConfig(stem="fast"),
-        views=ViewConfig(rotation=0.0, interpolation="bilinear"),
-        byol=ByolConfig(target_decay=0.99, decay_schedule="cosine"),
-        train=TrainConfig(epochs=10, batch_size=256, lr=0.2, warmup_epochs=0.5),
+        views=ViewConfig(
+            aspect=(0.9, 1.1),
+            interpolation="bilinear",
+            brightness=0.2,
+            contrast=0.2,
+            blur_sigma=(0.1, 1.0),
+            width_pix=48,
+        ),
+        byol=ByolConfig(target_decay=0.99, decay_schedule="cosine", morphology_weight=2.0),
+        train=TrainConfig(
+            epochs=11,
+            batch_size=128,
+            weight_decay=1e-4,
+            warmup_epochs=0.3,
+            stages=(Stage(0.82, 32),),
+        ),
     ),
 }
 

@@ -5,6 +5,7 @@ functions. They do not read files and do not know surveys.
 """
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -52,8 +53,8 @@ def normalise(
         ``uint8`` (0–255 stands for 0–1) when ``config.quantise``, else ``float32``.
 
     Raises:
-        DataError: If no pixel is finite, or none stands above the threshold: a blank image would
-            look like a measurement.
+        DataError: If no pixel is finite, all are equal, or none stands above the threshold: a blank
+            image would look like a measurement.
 
     Source: Porter & Scaife 2023 for the threshold and the min–max; the order (threshold on the full
         cut-out, centre, circle, min–max inside it, truncation) was recovered from the published batches.
@@ -64,6 +65,10 @@ def normalise(
     if not finite.any():
         raise DataError(
             f"{source_id}: every pixel is blank (NaN); remove the source or fetch it again."
+        )
+    if np.ptp(values[finite]) == 0:
+        raise DataError(
+            f"{source_id}: every pixel is {values[finite][0]:g}; remove the source or fetch it again."
         )
     sigma = 0.0 if config.method == "raw" else noise_level(np.where(finite, values, np.nan))
     values[~finite] = 0.0
@@ -113,7 +118,9 @@ def as_float(images: Tensor) -> Float[Tensor, "batch 1 height width"]:
     return images.float() / 255 if images.dtype == torch.uint8 else images
 
 
-def standardise(images: Float[Tensor, "*batch"], preprocessing: Preprocessing) -> Float[Tensor, "*batch"]:
+def standardise(
+    images: Float[Tensor, "*batch"], preprocessing: Preprocessing
+) -> Float[Tensor, "*batch"]:
     """Subtract the training corpus' mean and divide by its standard deviation."""
     return (images - preprocessing.mean) / preprocessing.std
 
@@ -128,37 +135,37 @@ def prepare(
         preprocessing: That of the encoder.
         pixel_scale: Arcsec per pixel of the images; ``None`` means the encoder's own.
     """
+    crop, scale = preprocessing.crop_pix, pixel_scale or preprocessing.pixel_scale
+    same_grid = np.isclose(scale, preprocessing.pixel_scale, rtol=1e-3)
+    window = crop if same_grid else max(1, round(crop * preprocessing.pixel_scale / scale))
     values = as_float(images)
-    if pixel_scale is not None and not np.isclose(pixel_scale, preprocessing.pixel_scale, rtol=1e-3):
-        values = functional.interpolate(
-            values,
-            scale_factor=pixel_scale / preprocessing.pixel_scale,
-            mode="bilinear",
-            antialias=True,
-            align_corners=False,
-            recompute_scale_factor=False,
-        )
     height, width = values.shape[2:]
-    crop = preprocessing.crop_pix
-    top, left = (height - crop) // 2, (width - crop) // 2
+    top, left = (height - window) // 2, (width - window) // 2
     # negative padding crops; positive padding surrounds a small image with blank sky
-    values = functional.pad(values, (-left, crop - width + left, -top, crop - height + top))
+    values = functional.pad(values, (-left, window - width + left, -top, window - height + top))
+    if window != crop:
+        size = (crop, crop)
+        values = functional.interpolate(values, size, mode="bilinear", antialias=True)
     return standardise(values, preprocessing)
 
 
-def corpus_statistics(images: Tensor, crop_pix: int) -> tuple[float, float]:
-    """Measure mean and standard deviation of the central crops of a corpus.
+def corpus_statistics(
+    images: Tensor, preprocessing: Preprocessing, *, pixel_scale: float | None = None
+) -> tuple[float, float]:
+    """Measure mean and standard deviation of a corpus on the encoder's grid.
 
     Args:
         images: ``(source, 1, height, width)``.
-        crop_pix: Pixels. Width of the central square.
+        preprocessing: Gives the grid; its own mean and standard deviation are not used.
+        pixel_scale: Arcsec per pixel of the images; ``None`` means the encoder's own.
 
     Deviation: the authors' code hard-codes 0.008008896 and 0.05303395; here they come from the corpus.
     """
+    plain = replace(preprocessing, mean=0.0, std=1.0)
     total = squares = 0.0
     count = 0
     for chunk in images.split(4096):
-        values = prepare(chunk, Preprocessing(crop_pix=crop_pix)).double()
+        values = prepare(chunk, plain, pixel_scale=pixel_scale).double()
         total += float(values.sum())
         squares += float((values**2).sum())
         count += values.numel()

@@ -63,7 +63,9 @@ class Plan:
     def of(cls, n_sources: int, config: TrainConfig) -> "Plan":
         """Count steps; a batch larger than the corpus becomes the corpus."""
         if n_sources < 2:
-            raise ConfigError(f"The corpus has {n_sources} sources; batch statistics need 2 or more.")
+            raise ConfigError(
+                f"The corpus has {n_sources} sources; batch statistics need 2 or more."
+            )
         batch_size = min(config.batch_size, n_sources)
         steps = n_sources / batch_size
         return cls(
@@ -138,6 +140,8 @@ class Trainer:
         folder: Logs and training state.
         watch: Looks at the encoder now and then; its values are logged, and a ``spread`` below
             ``config.monitor.min_spread`` stops the run.
+        measures: Standardised measures of shape per source, ``(source, measure)``, in the order in
+            which sources first appear in the corpus.
     """
 
     def __init__(
@@ -148,6 +152,7 @@ class Trainer:
         config: PretrainConfig,
         folder: Path,
         watch: Watch | None = None,
+        measures: Tensor | None = None,
     ) -> None:
         train = config.train
         self.config, self.folder, self.preprocessing, self.watch = (
@@ -169,6 +174,7 @@ class Trainer:
         self._step_module, self.optimiser = self.fabric.setup(method, optimiser)
         self.images = corpus.images.to(self.fabric.device)
         self.rows = image_rows(corpus)
+        self.measures = None if measures is None else measures.to(self.fabric.device)
         self.plan = Plan.of(len(self.rows), train)
         self.step = 0
 
@@ -185,27 +191,32 @@ class Trainer:
         end = min(self.plan.n_steps, stop_after or self.plan.n_steps)
         marks = monitor_steps(self.plan.n_steps, self.config.monitor.every)
         saved = time.monotonic()
-        with _journal(self.folder, self.step, active=self.fabric.is_global_zero) as journal:
-            with _progress(self.step, self.plan, active=self.fabric.is_global_zero) as show:
-                while self.step < end:
-                    loss = self.train_step()
-                    if self.step % LOG_EVERY == 0 or self.step == end:
-                        show(self._log_loss(loss, journal))
-                    if self.step in marks and self.watch is not None:
-                        self._look(journal)
-                    if time.monotonic() - saved > 60 * self.config.train.checkpoint_minutes:
-                        self.save()
-                        saved = time.monotonic()
+        active = self.fabric.is_global_zero
+        with (
+            _journal(self.folder, self.step, active=active) as journal,
+            _progress(self.step, self.plan, active=active) as show,
+        ):
+            while self.step < end:
+                loss = self.train_step()
+                if self.step % LOG_EVERY == 0 or self.step == end:
+                    show(self._log_loss(loss, journal))
+                if self.step in marks and self.watch is not None:
+                    self._look(journal)
+                if time.monotonic() - saved > 60 * self.config.train.checkpoint_minutes:
+                    self.save()
+                    saved = time.monotonic()
         self.save()
 
     def train_step(self) -> Tensor:
         """Do one step and return its loss, still on the device."""
-        views = self.draw_views()
+        mine = self._sources()
+        views = self.draw_views(mine)
+        measures = None if self.measures is None else self.measures[mine.to(self.fabric.device)]
         lr = learning_rate(self.step, self.plan)
         for group in self.optimiser.param_groups:
             group["lr"] = lr
         self.method.train()
-        loss: Tensor = self._step_module(*views)
+        loss: Tensor = self._step_module(*views, measures)
         self.optimiser.zero_grad()
         self.fabric.backward(loss)
         self.optimiser.step()
@@ -213,11 +224,16 @@ class Trainer:
         self.method.update_target(self.method.decay_at(self.step / self.plan.n_steps))
         return loss.detach()
 
-    def draw_views(self) -> tuple[Tensor, Tensor]:
-        """Draw the two standardised views of this step's sources, this device's share of them."""
-        seed, rank = self.config.train.seed, self.fabric.global_rank
-        mine = batch_sources(self.step, self.plan, seed)[rank :: self.fabric.world_size]
-        generator = torch.Generator().manual_seed(_mix(seed, self.step, rank + 1))
+    def _sources(self) -> Tensor:
+        """List this device's share of this step's sources."""
+        every = batch_sources(self.step, self.plan, self.config.train.seed)
+        return every[self.fabric.global_rank :: self.fabric.world_size]
+
+    def draw_views(self, mine: Tensor) -> tuple[Tensor, Tensor]:
+        """Draw this step's two standardised views of the given sources."""
+        rank = self.fabric.global_rank
+        seed = _mix(self.config.train.seed, self.step, rank + 1)
+        generator = torch.Generator().manual_seed(seed)
         picks = torch.randint(self.rows.shape[1], (2, len(mine)), generator=generator)
         first, second = (
             self.images[self.rows[mine, pick].to(self.images.device)] for pick in picks
@@ -354,7 +370,9 @@ def _journal(folder: Path, step: int, *, active: bool) -> Iterator[Journal]:
 
 
 @contextmanager
-def _progress(step: int, plan: Plan, *, active: bool) -> Iterator[Callable[[dict[str, float]], None]]:
+def _progress(
+    step: int, plan: Plan, *, active: bool
+) -> Iterator[Callable[[dict[str, float]], None]]:
     """Show step, loss, images per second and time left."""
     columns = (
         TextColumn("Pre-training"),
