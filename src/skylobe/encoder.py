@@ -35,7 +35,7 @@ class Conv3x3(nn.Conv2d):
             return (input.flatten(1) @ self.weight[:, :, 1, 1].t())[:, :, None, None]
         patches = functional.unfold(input, 3, padding=1, stride=self.stride)
         maps = self.weight.flatten(1) @ patches
-        return maps.unflatten(2, (rows, -1))
+        return torch.unflatten(maps, 2, (rows, -1))
 
 
 class BasicBlock(nn.Module):

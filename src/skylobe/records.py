@@ -64,28 +64,36 @@ class ImageSet:
                 f"not {tuple(self.images.shape)}."
             )
         if self.images.dtype not in (torch.uint8, torch.float32):
-            raise DataError(f"{self.name}: images must be uint8 or float32, not {self.images.dtype}.")
-        parts = {"source_ids": self.source_ids, "labels": self.labels, "splits": self.splits}
-        parts |= {"positions": self.positions} | self.columns
+            raise DataError(
+                f"{self.name}: images must be uint8 or float32, not {self.images.dtype}."
+            )
+        parts = {
+            "source_ids": self.source_ids,
+            "labels": self.labels,
+            "splits": self.splits,
+            "positions": self.positions,
+            **self.columns,
+        }
         for part, values in parts.items():
             if values is not None and len(values) != len(self.images):
                 raise DataError(
                     f"{self.name}: {len(values)} {part} for {len(self.images)} images; "
                     "give one of each per source."
                 )
-        if self.labels is not None and len(self.labels):
-            if self.labels.max() >= len(self.class_names) or self.labels.min() < -1:
-                raise DataError(
-                    f"{self.name}: labels run from {self.labels.min()} to {self.labels.max()} "
-                    f"but there are {len(self.class_names)} class names; name every class."
-                )
+        found = set() if self.labels is None else set(self.labels.tolist())
+        if not found <= set(range(-1, len(self.class_names))):
+            raise DataError(
+                f"{self.name}: labels run from {min(found)} to {max(found)} but there are "
+                f"{len(self.class_names)} class names; name every class."
+            )
 
     def __len__(self) -> int:
         return len(self.images)
 
     def select(self, which: NDArray[np.bool_] | NDArray[np.integer] | Sequence[int]) -> "ImageSet":
         """Keep the sources of a boolean mask or a list of row numbers, in that order."""
-        rows = np.arange(len(self))[np.asarray(which)]
+        chosen = np.asarray(which)
+        rows = np.arange(len(self))[chosen if chosen.size else chosen.astype(np.int64)]
         return replace(
             self,
             images=self.images[torch.from_numpy(rows)],

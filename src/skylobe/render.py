@@ -117,7 +117,9 @@ class FieldRenderer:
     ) -> Float[Tensor, "component 6"]:
         """Give amplitude, column, row, σ major, σ minor (pixels) and angle (radians) per component."""
         parts, config = self.components, self.config
-        shifts, factors = np.split(torch.randn(len(rows), 4, generator=generator).numpy(), 2, axis=1)
+        shifts, factors = np.split(
+            torch.randn(len(rows), 4, generator=generator).numpy(), 2, axis=1
+        )
         east, north = _tangent_offsets(parts.ra[rows], parts.dec[rows], centres)
         offsets = np.stack([-east, north], 1) + shifts * config.position_jitter
         centre_pix = (config.width_pix - 1) / 2

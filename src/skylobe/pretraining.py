@@ -1,0 +1,221 @@
+"""A corpus to an encoder: statistics, method, loop, monitors, model folder.
+
+This is where the seams meet: the corpus is checked against what is monitored on, the run's settings and
+the fingerprint of its data are written before the first step, and the model after the last.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.progress import track
+
+from skylobe.byol import Byol
+from skylobe.catalogues import EVALUATION_RADIUS, near
+from skylobe.checkpoint import Model, save_model, versions, write_json
+from skylobe.config import Preprocessing, PretrainConfig, to_dict
+from skylobe.embedding import features
+from skylobe.encoder import Encoder, build_encoder
+from skylobe.errors import CheckpointError, ConfigError
+from skylobe.morphology import measure
+from skylobe.normalise import corpus_statistics, prepare
+from skylobe.probe import (
+    cross_validated_error,
+    effective_rank,
+    feature_spread,
+    nearest_neighbour_accuracy,
+)
+from skylobe.records import ImageSet
+from skylobe.training import Trainer, image_rows
+
+HEALTH_SAMPLE = 512  # images of the corpus on which spread and rank are measured
+
+
+def pretrain(
+    corpus: ImageSet,
+    out: Path,
+    config: PretrainConfig,
+    *,
+    monitor_set: ImageSet | None = None,
+    name: str | None = None,
+) -> Model:
+    """Pre-train an encoder on unlabelled images; go on where an earlier call was stopped.
+
+    Args:
+        corpus: Unlabelled images; labels, if any, are not looked at.
+        out: Folder of the run: settings, logs, training state and, at the end, the model in
+            ``out/model``.
+        config: Everything that defines the run.
+        monitor_set: Labelled images for the linear probe and nearest neighbours during training.
+        name: Name of the model; the folder's by default.
+
+    Raises:
+        ConfigError: If the corpus shows a source that is monitored on.
+        CheckpointError: If ``out`` holds a run with other settings or other data.
+        CollapseError: If the features become constant.
+    """
+    refuse_overlap(corpus, monitor_set)
+    preprocessing = _preprocessing(corpus, config)
+    record = _describe(corpus, config, monitor_set)
+    _settle(out, record)
+    measures = standard_measures(corpus, config) if config.byol.morphology_weight > 0 else None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.train.seed)
+        method = Byol(
+            build_encoder(config.encoder, seed=config.train.seed),
+            config.byol,
+            n_measures=0 if measures is None else measures.shape[1],
+        )
+    watch = _watch(corpus, preprocessing, config, monitor_set)
+    trainer = Trainer(method, corpus, preprocessing, config, out, watch, measures)
+    trainer.run()
+    model = Model(
+        name=name or out.name,
+        encoder=method.encoder.cpu().eval(),
+        preprocessing=preprocessing,
+        provenance=record
+        | {"steps": trainer.step, "images_seen": trainer.step * trainer.plan.batch_size},
+        card=f"# {name or out.name}\n\nPre-trained on {corpus.name} ({len(corpus)} images).\n",
+    )
+    if trainer.fabric.is_global_zero:
+        save_model(model, out / "model")
+    return model
+
+
+def _preprocessing(corpus: ImageSet, config: PretrainConfig) -> Preprocessing:
+    """Describe the encoder's grid, which is that of the finished views, and measure its statistics."""
+    views = config.views
+    width = views.width_pix or views.crop_pix
+    scale = _stored_scale(corpus)
+    grid = Preprocessing(
+        survey=corpus.survey, pixel_scale=scale * views.crop_pix / width, crop_pix=width
+    )
+    mean, std = corpus_statistics(corpus.images, grid, pixel_scale=scale)
+    return replace(grid, mean=mean, std=std)
+
+
+def _stored_scale(corpus: ImageSet) -> float:
+    """Arcsec per pixel of the stored images; FIRST's where the corpus does not say."""
+    return corpus.pixel_scale or Preprocessing().pixel_scale
+
+
+def standard_measures(corpus: ImageSet, config: PretrainConfig) -> torch.Tensor:
+    """Measure the shape of each source on its first image, each measure with mean 0 and variance 1.
+
+    Args:
+        corpus: Images; those of one source share its id.
+        config: Gives the central square that is measured.
+
+    Returns:
+        ``(source, measure)``, within ±5.
+    """
+    images = corpus.images[image_rows(corpus)[:, 0]]
+    window = Preprocessing(crop_pix=config.views.crop_pix)
+    batches = track(images.split(256), description="Measuring")
+    measures = torch.cat([measure(prepare(batch, window)) for batch in batches])
+    spread = measures.std(0).clamp(min=1e-6)
+    return ((measures - measures.mean(0)) / spread).clamp(-5, 5)
+
+
+def refuse_overlap(corpus: ImageSet, monitor_set: ImageSet | None) -> None:
+    """Refuse a corpus that shows a source which is evaluated on.
+
+    Raises:
+        ConfigError: Naming one such source; sets without positions are compared by source id.
+    """
+    if monitor_set is None:
+        return
+    if corpus.positions is None or monitor_set.positions is None:
+        shared = np.isin(corpus.source_ids, monitor_set.source_ids)
+    else:
+        shared = near(corpus.positions, monitor_set.positions, EVALUATION_RADIUS)
+    if shared.any():
+        raise ConfigError(
+            f"{shared.sum()} images of {corpus.name}, {corpus.source_ids[shared][0]} among them, "
+            f"show sources of {monitor_set.name}, which is monitored on; remove them with "
+            "catalogues.remove_evaluation."
+        )
+
+
+def fingerprint(images: torch.Tensor) -> str:
+    """Hash the pixels of an image set, so that a result can name its data."""
+    return hashlib.sha256(np.ascontiguousarray(images.numpy()).data).hexdigest()[:16]
+
+
+def _describe(
+    corpus: ImageSet, config: PretrainConfig, monitor_set: ImageSet | None
+) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "config": to_dict(config),
+        "versions": versions(),
+        "corpus": {
+            "name": corpus.name,
+            "survey": corpus.survey,
+            "images": len(corpus),
+            "sources": len(np.unique(corpus.source_ids)),
+            "sha256": fingerprint(corpus.images),
+        },
+        "monitor": None if monitor_set is None else monitor_set.name,
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(record))
+    return plain
+
+
+def _settle(out: Path, record: dict[str, Any]) -> None:
+    """Write the run's settings, or check that an earlier start had the same."""
+    path = out / "config.json"
+    if path.exists():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        for part in ("config", "corpus"):
+            if before.get(part) != record[part]:
+                raise CheckpointError(
+                    f"{out}: holds a run with another {part}; choose a new folder with --out, or "
+                    "give the settings in its config.json."
+                )
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(path, record)
+
+
+def _watch(
+    corpus: ImageSet,
+    preprocessing: Preprocessing,
+    config: PretrainConfig,
+    monitor_set: ImageSet | None,
+) -> Callable[[Encoder], dict[str, float]]:
+    """Make the function that measures an encoder's health and, with labels, its use."""
+    rows = np.linspace(0, len(corpus) - 1, min(HEALTH_SAMPLE, len(corpus))).astype(int)
+    sample = prepare(
+        corpus.images[torch.from_numpy(rows)], preprocessing, pixel_scale=_stored_scale(corpus)
+    )
+    labelled = None
+    if monitor_set is not None and monitor_set.labels is not None:
+        monitor_set = monitor_set.select(monitor_set.labels >= 0)
+        labelled = prepare(monitor_set.images, preprocessing, pixel_scale=monitor_set.pixel_scale)
+
+    def watch(encoder: Encoder) -> dict[str, float]:
+        device = next(encoder.parameters()).device
+
+        def vectors(images: torch.Tensor) -> np.ndarray[Any, np.dtype[np.float32]]:
+            parts = images.split(256)
+            n_views = config.monitor.n_views
+            return torch.cat(
+                [features(encoder, part.to(device), n_views=n_views).cpu() for part in parts]
+            ).numpy()
+
+        health = vectors(sample)
+        values = {"spread": feature_spread(health), "rank": effective_rank(health)}
+        if labelled is not None and monitor_set is not None and monitor_set.labels is not None:
+            found, labels = vectors(labelled), monitor_set.labels
+            neighbours = min(config.monitor.neighbours, len(labels) - 1)
+            accuracy = nearest_neighbour_accuracy(found, labels, neighbours)
+            values["knn_error"] = 100 * (1 - accuracy)
+            values["probe_error"] = cross_validated_error(found, labels)
+        return values
+
+    return watch

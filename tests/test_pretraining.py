@@ -1,0 +1,157 @@
+import csv
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from astropy.coordinates import SkyCoord
+
+from conftest import lobes
+from skylobe.checkpoint import load_model
+from skylobe.config import (
+    RECIPES,
+    ByolConfig,
+    EncoderConfig,
+    PretrainConfig,
+    TrainConfig,
+    ViewConfig,
+    from_dict,
+    to_dict,
+)
+from skylobe.embedding import embed
+from skylobe.encoder import build_encoder
+from skylobe.errors import CheckpointError, ConfigError
+from skylobe.pretraining import fingerprint, pretrain, refuse_overlap, standard_measures
+from skylobe.probe import cross_validated_error, feature_spread
+
+TINY = PretrainConfig(
+    encoder=EncoderConfig(depth=14, stem="fast", width=8),
+    views=ViewConfig(crop_pix=64, width_pix=48, interpolation="bilinear"),
+    byol=ByolConfig(projector_hidden=32, projection=16, predictor_hidden=32, target_decay=0.9),
+    train=TrainConfig(epochs=6, batch_size=16, lr=0.4, warmup_epochs=1, accelerator="cpu"),
+)
+
+
+def at(image_set, ra):
+    return replace(image_set, positions=SkyCoord(ra + np.arange(len(image_set)), 0.0, unit="deg"))
+
+
+def journal(folder):
+    with (folder / "log.csv").open(newline="") as file:
+        rows = list(csv.reader(file))[1:]
+    return [(int(step), name, float(value)) for step, name, value in rows]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    model = pretrain(lobes(96), folder, TINY, monitor_set=lobes(40, seed=5, name="watched"))
+    return folder, model
+
+
+def test_a_few_dozen_steps_do_not_collapse(finished):
+    _, model = finished
+    vectors = embed(model, lobes(96)).vectors
+    assert feature_spread(vectors) > 0.05
+
+
+def test_the_measures_make_features_that_beat_an_untrained_encoder(tmp_path):
+    config = replace(TINY, byol=replace(TINY.byol, morphology_weight=2.0))
+    model = pretrain(lobes(96), tmp_path / "run", config)
+    faint = lobes(120, seed=7)
+    noisy = faint.images.float() / 255 + 0.35 * torch.randn(
+        faint.images.shape, generator=torch.Generator().manual_seed(0)
+    )
+    watched = replace(faint, images=noisy)
+    untrained = replace(model, encoder=build_encoder(config.encoder, seed=3).eval())
+    ours, base = (embed(one, watched).vectors for one in (model, untrained))
+    assert cross_validated_error(ours, watched.labels) < cross_validated_error(base, watched.labels)
+
+
+def test_a_run_describes_itself(finished):
+    folder, model = finished
+    record = json.loads((folder / "config.json").read_text())
+    assert from_dict(PretrainConfig, record["config"]) == TINY
+    assert record["corpus"]["sha256"] == fingerprint(lobes(96).images)
+    assert record["versions"]["torch"] == torch.__version__.split("+")[0] or torch.__version__
+    names = {name for _, name, _ in journal(folder)}
+    assert names == {"loss", "lr", "spread", "rank", "knn_error", "probe_error"}
+    looks = [step for step, name, _ in journal(folder) if name == "probe_error"]
+    assert len(looks) == 10
+    assert looks[-1] == model.provenance["steps"] == 36
+    assert model.provenance["images_seen"] == 36 * 16
+    assert any((folder / "tensorboard").iterdir())
+
+
+def test_the_saved_model_is_the_returned_one(finished):
+    folder, model = finished
+    loaded = load_model(folder / "model")
+    assert loaded.preprocessing == model.preprocessing
+    one, other = (embed(m, lobes(10)).vectors for m in (model, loaded))
+    np.testing.assert_array_equal(one, other)
+
+
+def test_the_grid_is_that_of_the_views(finished):
+    """64 pixels of 1.8″ seen as 48: the encoder's pixels are larger, the angle is the same."""
+    _, model = finished
+    grid = model.preprocessing
+    assert grid.crop_pix == 48
+    assert grid.pixel_scale == pytest.approx(1.8 * 64 / 48)
+    assert 0 < grid.mean < 0.2
+    assert 0 < grid.std < 0.5
+
+
+def test_running_again_changes_nothing(finished):
+    folder, model = finished
+    before = (folder / "log.csv").read_text()
+    again = pretrain(lobes(96), folder, TINY, monitor_set=lobes(40, seed=5, name="watched"))
+    assert (folder / "log.csv").read_text() == before
+    same = zip(again.encoder.parameters(), model.encoder.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in same)
+
+
+def test_other_settings_or_data_need_another_folder(finished):
+    folder, _ = finished
+    other = replace(TINY, train=replace(TINY.train, lr=0.1))
+    with pytest.raises(CheckpointError, match="another config"):
+        pretrain(lobes(96), folder, other)
+    with pytest.raises(CheckpointError, match="another corpus"):
+        pretrain(lobes(96, seed=1), folder, TINY)
+
+
+def test_a_corpus_that_shows_evaluated_sources_is_refused(tmp_path):
+    watched = at(lobes(10, name="watched"), 100.0)
+    refuse_overlap(at(lobes(20), 10.0), watched)
+    near = SkyCoord(100.03 + np.arange(20), 0.0, unit="deg")  # 108″
+    with pytest.raises(ConfigError, match="10 images of synthetic, synthetic-0 among them"):
+        pretrain(replace(lobes(20), positions=near), tmp_path, TINY, monitor_set=watched)
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_positions_names_are_compared():
+    with pytest.raises(ConfigError, match="show sources of synthetic"):
+        refuse_overlap(lobes(20), lobes(10))
+    refuse_overlap(lobes(20), None)
+
+
+def test_measures_are_standardised_per_source():
+    corpus = lobes(30)
+    twice = replace(
+        corpus,
+        images=torch.cat([corpus.images] * 2),
+        source_ids=np.tile(corpus.source_ids, 2),
+        labels=None,
+        class_names=(),
+    )
+    measures = standard_measures(twice, TINY)
+    assert measures.shape == (30, 149)
+    torch.testing.assert_close(measures, standard_measures(corpus, TINY))
+    assert float(measures.abs().max()) <= 5
+    assert float(measures.mean(0).abs().max()) < 0.2
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_survives_json(name):
+    config = RECIPES[name]
+    assert from_dict(PretrainConfig, json.loads(json.dumps(to_dict(config)))) == config
