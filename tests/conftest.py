@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from skylobe.datasets import first_galaxies
+from skylobe.errors import UnavailableError
 from skylobe.records import ImageSet
-
-torch.set_num_threads(2)
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +30,19 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
         monkeypatch.setenv("SKYLOBE_CACHE", str(folder))
     else:
         monkeypatch.setenv("SKYLOBE_CACHE", os.environ["SKYLOBE_TEST_CACHE"])
+
+
+@pytest.fixture(scope="session")
+def first_set(tmp_path_factory: pytest.TempPathFactory) -> ImageSet:
+    """All of ``first_galaxies``; skipped where the package index cannot be reached."""
+    fixed = os.environ.get("SKYLOBE_TEST_CACHE")
+    folder = Path(fixed) if fixed else tmp_path_factory.getbasetemp() / "cache"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SKYLOBE_CACHE", str(folder))
+        try:
+            return first_galaxies.load()
+        except UnavailableError as error:
+            pytest.skip(str(error))
 
 
 def lobes(n: int, *, width: int = 80, seed: int = 0, name: str = "synthetic") -> ImageSet:

@@ -9,7 +9,6 @@ Known overlaps within 30″: 636 sources with ``first_galaxies``, 72 with MiraBe
 """
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -29,7 +28,7 @@ def load(
     split: str | None = None,
     root: Path | None = None,
     *,
-    survey: Literal["FIRST", "NVSS"] = "FIRST",
+    survey: str = "FIRST",
 ) -> ImageSet:
     """Read and normalise one survey's cut-outs, in the order of the source names.
 

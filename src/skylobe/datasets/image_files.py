@@ -84,7 +84,7 @@ def _read_fits(path: Path) -> ImageFile:
             warnings.simplefilter("ignore", AstropyWarning)
             # a file shorter than its header says is an error here
             warnings.simplefilter("error", AstropyUserWarning)
-            with fits.open(path, memmap=False) as hdus:
+            with path.open("rb") as file, fits.open(file, memmap=False) as hdus:
                 hdu = next((h for h in hdus if _is_image(h)), None)
                 if hdu is None:
                     raise DataError(f"{path}: holds no image; give the file of the cut-out.")
@@ -104,9 +104,7 @@ def _is_image(hdu: Any) -> bool:  # noqa: ANN401  (astropy's HDUs share no publi
     return bool(getattr(hdu, "is_image", False)) and hdu.header.get("NAXIS", 0) > 0
 
 
-def _celestial(
-    header: fits.Header, shape: tuple[int, ...]
-) -> tuple[SkyCoord | None, float | None]:
+def _celestial(header: fits.Header, shape: tuple[int, ...]) -> tuple[SkyCoord | None, float | None]:
     """Read position and pixel scale off the header, if it has them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FITSFixedWarning)

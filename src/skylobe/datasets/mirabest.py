@@ -58,14 +58,14 @@ ALLOWED_GLOBALS = {
     ("numpy", "dtype"): np.dtype,
 }
 
-Subset = Literal["confident", "uncertain", "hybrid"]
+SUBSETS = ("confident", "uncertain", "hybrid")
 
 
 def load(
     split: str | None = None,
     root: Path | None = None,
     *,
-    subset: Subset | None = None,
+    subset: str | None = None,
     classes: Literal["fr", "all"] = "fr",
 ) -> ImageSet:
     """Read the official batches, in their order.
@@ -83,10 +83,8 @@ def load(
     """
     if split not in (None, "train", "test"):
         raise ConfigError(f"mirabest has no {split!r} split; choose train or test.")
-    if subset not in (None, "confident", "uncertain", "hybrid"):
-        raise ConfigError(
-            f"mirabest has no subset {subset!r}; choose confident, uncertain or hybrid."
-        )
+    if subset not in (None, *SUBSETS):
+        raise ConfigError(f"mirabest has no subset {subset!r}; choose from {', '.join(SUBSETS)}.")
     everything = _from_batches(storage.fetch(ARCHIVE, URL, CHECKSUM, root), classes)
     keep = np.ones(len(everything), dtype=bool)
     if split is not None and everything.splits is not None:

@@ -106,20 +106,39 @@ def load_folder(
     paths = sorted(one for one in folder.iterdir() if one.name.lower().endswith(ENDINGS))
     if not paths:
         raise DataError(f"{folder}: holds no image; put {', '.join(ENDINGS)} files into it.")
-    ids = _distinct([_stem(one) for one in paths], folder)
+    return load_files(paths, folder, width_pix, pixel_scale, scaling)
+
+
+def load_files(
+    paths: list[Path],
+    origin: Path,
+    width_pix: int = WIDTH_PIX,
+    pixel_scale: float | None = None,
+    scaling: ScalingConfig | None = None,
+) -> ImageSet:
+    """Read image files, without labels; ids are the file names' stems.
+
+    Args:
+        paths: FITS, PNG, JPEG or NPY files.
+        origin: What the set and messages about all files together are named after.
+        width_pix: Pixels. Central square kept of every image.
+        pixel_scale: Arcsec per pixel; ``None`` reads it off the files.
+        scaling: Intensity scaling of physical pixels; ``None`` is MiraBest-F's.
+    """
+    ids = _distinct([_stem(one) for one in paths], origin)
     files = [read_image(one) for one in paths]
     return ImageSet(
-        name=folder.name,
+        name=origin.name,
         images=_images(files, ids, width_pix, scaling or ScalingConfig()),
         source_ids=ids,
-        positions=_positions(None, None, files, folder),
-        pixel_scale=pixel_scale or _common_scale(files, folder),
+        positions=positions_of(files),
+        pixel_scale=pixel_scale or _common_scale(files, origin),
     )
 
 
 def _stem(path: Path) -> str:
-    ending = next(e for e in sorted(ENDINGS, key=len)[::-1] if path.name.lower().endswith(e))
-    return path.name[: -len(ending)]
+    endings = [one for one in ENDINGS if path.name.lower().endswith(one)]
+    return path.name[: -len(max(endings, key=len))] if endings else path.name
 
 
 def _column(table: Table, part: str, path: Path) -> Any:  # noqa: ANN401  (astropy column)
@@ -155,7 +174,7 @@ def _splits(column: Iterable[Any] | None, path: Path) -> NDArray[np.str_] | None
     if column is None:
         return None
     values = np.array([{"valid": "validation"}.get(v, v) for v in _values(column)])
-    unknown = sorted(set(values) - set(SPLITS))
+    unknown = sorted(set(values.tolist()) - set(SPLITS))
     if unknown:
         raise DataError(f"{path}: unknown split {unknown[0]!r}; use {', '.join(SPLITS)}.")
     return values
@@ -169,7 +188,9 @@ def _rows_of(
     path: Path,
 ) -> tuple[Table, dict[str, Any], NDArray[np.str_]]:
     if splits is None or not (splits == split).any():
-        raise ConfigError(f"{path}: has no {split!r} rows; add a split column or leave split unset.")
+        raise ConfigError(
+            f"{path}: has no {split!r} rows; add a split column or leave split unset."
+        )
     keep = splits == split
     chosen = {part: None if one is None else one[keep] for part, one in columns.items()}
     return table[keep], chosen, splits[keep]

@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+from astropy.coordinates import SkyCoord
+
+from skylobe.catalogues import EVALUATION_RADIUS, near
+from skylobe.datasets import rgz, rgz_rendered
+from skylobe.errors import ConfigError
+from skylobe.render import RenderConfig
+
+
+@pytest.fixture
+def evaluated(monkeypatch, mirror):
+    """Stand in for the evaluated sets: every hundredth RGZ source."""
+    table = rgz.positions(mirror)
+    positions = SkyCoord(table["ra"][::100], table["dec"][::100], unit="deg")
+    monkeypatch.setattr(rgz_rendered, "evaluated_positions", lambda root: positions)
+    return positions
+
+
+def test_no_source_is_near_an_evaluated_one_and_none_twice(evaluated, mirror):
+    ids, positions = rgz_rendered.select_sources(mirror)
+    assert len(ids) > 40_000
+    assert not near(positions, evaluated, EVALUATION_RADIUS).any()
+    _, apart, _ = positions.match_to_catalog_sky(positions, nthneighbor=2)
+    assert apart.min() >= rgz_rendered.DUPLICATE_RADIUS
+
+
+def test_a_small_corpus_is_rendered_once_and_kept(evaluated, mirror, monkeypatch, tmp_path):
+    monkeypatch.setenv("SKYLOBE_CACHE", str(tmp_path))
+    config = RenderConfig(flux_jitter=0.1)
+    corpus = rgz_rendered.load(None, mirror, n_sources=12, config=config)
+    assert corpus.images.shape == (24, 1, 104, 104)
+    names, counts = np.unique(corpus.source_ids, return_counts=True)
+    assert len(names) == 12
+    assert (counts == 2).all()
+    first, second = corpus.images[:12].float(), corpus.images[12:].float()
+    assert (corpus.source_ids[:12] == corpus.source_ids[12:]).all()
+    assert not (first == second).flatten(1).all(1).any(), "two realisations differ in noise"
+    # noise peaks far from the source differ; the source is the same
+    centre = slice(32, 72)
+    agreement = [
+        np.corrcoef(a[0, centre, centre].ravel(), b[0, centre, centre].ravel())[0, 1]
+        for a, b in zip(first.numpy(), second.numpy(), strict=True)
+    ]
+    assert np.median(agreement) > 0.9
+    monkeypatch.setattr(rgz_rendered, "render_images", None)
+    again = rgz_rendered.load(None, mirror, n_sources=12, config=config)
+    assert (again.images == corpus.images).all()
+
+
+def test_there_is_no_split():
+    with pytest.raises(ConfigError, match="leave split unset"):
+        rgz_rendered.load("train")
