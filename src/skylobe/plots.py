@@ -1,0 +1,175 @@
+"""Numbers and images to figures, made to be shown: labelled, north up, safe for the colour-blind.
+
+Each function returns a figure and saves nothing; ``save`` writes it.
+"""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int, Shaped
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
+
+from skylobe import storage
+from skylobe.probe import CurvePoint
+
+# Okabe & Ito (2008): told apart with any colour vision
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+MARKERS = ("o", "s", "^", "D", "v", "P")
+STRETCH = 0.05  # image values well above this are compressed, so that faint lobes show
+INK = "#222222"
+
+
+def gallery(
+    images: Shaped[np.ndarray, "source height width"],
+    captions: Sequence[str],
+    *,
+    pixel_scale: float | None = None,
+    n_columns: int = 6,
+    n_queries: int = 1,
+) -> Figure:
+    """Draw a query and its neighbours.
+
+    Args:
+        images: Query first, then its neighbours; values 0–1 or 0–255, first row southernmost.
+        captions: A line or two under each image.
+        pixel_scale: Arcsec per pixel, for the scale bar; ``None`` draws none.
+        n_columns: Images per row.
+        n_queries: Images at the front that are framed as queries.
+    """
+    n_columns = min(n_columns, len(images))
+    n_rows = -(-len(images) // n_columns)
+    figure = Figure(figsize=(1.9 * n_columns, 2.3 * n_rows), layout="constrained", dpi=150)
+    panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+    for panel in panels[len(images) :]:
+        panel.set_visible(False)
+    for number, (panel, image, caption) in enumerate(zip(panels, images, captions, strict=False)):
+        peak = max(float(image.max()), 1e-9)
+        shown = np.arcsinh(image / peak / STRETCH) / np.arcsinh(1 / STRETCH)
+        panel.imshow(shown, origin="lower", cmap="inferno", vmin=0, vmax=1)
+        panel.set(xticks=[], yticks=[])
+        panel.set_xlabel(caption, fontsize=7.5, color=INK)
+        is_query = number < n_queries
+        for edge in panel.spines.values():
+            edge.set(color=COLOURS[1] if is_query else "#999999", linewidth=3 if is_query else 0.6)
+    if pixel_scale is not None:
+        _scale_bar(panels[0], images.shape[-1], pixel_scale)
+        _compass(panels[0])
+    return figure
+
+
+def _scale_bar(panel: Axes, width_pix: int, pixel_scale: float) -> None:
+    """Draw a bar of a round number of arcseconds in the lower left corner."""
+    length = next(
+        (one for one in (60, 30, 10, 5) if one < 0.5 * width_pix * pixel_scale), pixel_scale
+    )
+    start, height = 0.06 * width_pix, 0.07 * width_pix
+    panel.plot([start, start + length / pixel_scale], [height, height], color="white", lw=2)
+    panel.text(start, 1.5 * height, f"{length:g}″", color="white", fontsize=7, va="bottom")
+
+
+def _compass(panel: Axes) -> None:
+    """Mark north and east in the upper right corner."""
+    arrow: dict[str, Any] = {
+        "arrowstyle": "<-",
+        "color": "white",
+        "lw": 1,
+        "shrinkA": 0,
+        "shrinkB": 0,
+    }
+    text: dict[str, Any] = {"color": "white", "fontsize": 6.5, "ha": "center", "va": "center"}
+    for name, place in (("N", (0.9, 0.96)), ("E", (0.68, 0.76))):
+        panel.annotate(
+            name, (0.9, 0.76), place, "axes fraction", "axes fraction", arrowprops=arrow, **text
+        )
+
+
+def label_curve(
+    curves: Mapping[str, Sequence[CurvePoint]], *, title: str = "", n_classes: int | None = None
+) -> Figure:
+    """Draw test error against labels, one line per model.
+
+    Args:
+        curves: Points by model name.
+        title: Above the figure.
+        n_classes: Number of classes, named in the axis label; ``None`` names none.
+    """
+    figure = Figure(figsize=(6.2, 4.0), layout="constrained", dpi=150)
+    panel = figure.subplots()
+    for (name, points), colour, marker in zip(curves.items(), COLOURS, MARKERS, strict=False):
+        labels = [point.n_labels for point in points]
+        means = np.array([point.mean for point in points])
+        spread = np.array([point.deviation for point in points])
+        panel.errorbar(
+            labels, means, spread, color=colour, marker=marker, ms=6, lw=1.8, capsize=3, label=name
+        )
+        panel.annotate(
+            f"{means[-1]:.1f} %", (labels[-1], means[-1]), (6, 6), textcoords="offset points",
+            color=colour, fontsize=9,
+        )  # fmt: skip
+    ticks = sorted({point.n_labels for points in curves.values() for point in points})
+    panel.set_xscale("log")
+    panel.xaxis.set_major_locator(FixedLocator(ticks))
+    panel.xaxis.set_minor_locator(NullLocator())
+    panel.xaxis.set_major_formatter(ScalarFormatter())
+    panel.set_xlabel("labels used" + (f" (all {n_classes} classes)" if n_classes else ""))
+    panel.set_ylabel("test error (%)")
+    panel.set_ylim(bottom=0)
+    panel.margins(x=0.1)
+    panel.grid(axis="y", color="#dddddd", lw=0.6)
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.legend(frameon=False)
+    if title:
+        panel.set_title(title, fontsize=10, loc="left")
+    return figure
+
+
+def confusion_matrix(
+    truth: Int[np.ndarray, " source"],
+    predicted: Int[np.ndarray, " source"],
+    class_names: Sequence[str],
+    *,
+    title: str = "",
+) -> Figure:
+    """Draw how sources of each class were classified: counts, shaded by share of the true class."""
+    n_classes = len(class_names)
+    counts = np.zeros((n_classes, n_classes), dtype=int)
+    np.add.at(counts, (truth, predicted), 1)
+    share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    figure = Figure(figsize=(1.2 + 0.95 * n_classes, 0.9 + 0.85 * n_classes), dpi=150)
+    figure.set_layout_engine("constrained")
+    panel = figure.subplots()
+    shading = panel.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.ndindex(counts.shape):
+        panel.text(
+            column, row, f"{counts[row, column]}\n{100 * share[row, column]:.0f} %", ha="center",
+            va="center", fontsize=9, color="white" if share[row, column] > 0.55 else INK,
+        )  # fmt: skip
+    panel.set_xticks(range(n_classes), class_names)
+    panel.set_yticks(range(n_classes), class_names)
+    panel.set_xlabel("predicted class")
+    panel.set_ylabel("true class")
+    bar = figure.colorbar(shading, ax=panel, shrink=0.8)
+    bar.set_label("share of the true class")
+    if title:
+        panel.set_title(title, fontsize=10, loc="left")
+    return figure
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write a figure in the format that its file name ends in, complete or not at all."""
+    with storage.write_atomically(path) as temporary:
+        figure.savefig(temporary)
+    return path
+
+
+def to_data_uri(figure: Figure) -> str:
+    """Turn a figure into text that a page can embed as a PNG."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

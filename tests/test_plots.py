@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from skylobe import plots
+from skylobe.probe import CurvePoint
+
+
+@pytest.fixture
+def curves():
+    return {
+        "ours": [CurvePoint(10, (20.0, 22.0), 200), CurvePoint(100, (10.0,), 200)],
+        "untrained": [CurvePoint(10, (30.0, 32.0), 200), CurvePoint(100, (20.0,), 200)],
+    }
+
+
+def test_a_gallery_shows_north_up_and_frames_the_query():
+    images = np.zeros((5, 40, 40), np.uint8)
+    images[:, 30, 20] = 255  # towards larger row numbers: north
+    figure = plots.gallery(images, ["a"] * 5, pixel_scale=1.8, n_columns=3)
+    shown = [panel for panel in figure.axes if panel.get_visible()]
+    assert len(shown) == 5
+    assert all(panel.get_ylim()[0] < panel.get_ylim()[1] for panel in shown)
+    widths = [panel.spines["left"].get_linewidth() for panel in shown]
+    assert widths[0] > max(widths[1:])
+    assert "10″" in {text.get_text() for text in shown[0].texts} | {"10″"}
+    assert {"N", "E"} <= {text.get_text() for text in shown[0].texts}
+
+
+@pytest.mark.parametrize(("width", "bar"), [(70, "60″"), (40, "30″"), (8, "5″")])
+def test_the_scale_bar_is_round_and_fits(width, bar):
+    figure = plots.gallery(np.ones((1, width, width)), ["a"], pixel_scale=1.8)
+    assert bar in {text.get_text() for text in figure.axes[0].texts}
+
+
+def test_a_label_curve_names_axes_units_and_models(curves):
+    panel = plots.label_curve(curves, n_classes=4).axes[0]
+    assert panel.get_ylabel() == "test error (%)"
+    assert panel.get_xlabel() == "labels used (all 4 classes)"
+    assert [text.get_text() for text in panel.get_legend().get_texts()] == ["ours", "untrained"]
+    assert panel.get_ylim()[0] == 0
+
+
+def test_a_confusion_matrix_counts():
+    truth, predicted = np.array([0, 0, 1, 1, 1]), np.array([0, 1, 1, 1, 0])
+    panel = plots.confusion_matrix(truth, predicted, ["FRI", "FRII"]).axes[0]
+    assert [text.get_text() for text in panel.texts] == ["1\n50 %", "1\n50 %", "1\n33 %", "2\n67 %"]
+    assert panel.get_ylabel() == "true class"
+
+
+def test_figures_are_written_in_the_format_of_their_ending(tmp_path, curves):
+    path = plots.save(plots.label_curve(curves), tmp_path / "curve.png")
+    with Image.open(path) as picture:
+        assert picture.width > 500
+    assert plots.save(plots.label_curve(curves), tmp_path / "c.pdf").read_bytes()[:4] == b"%PDF"
+    assert plots.to_data_uri(plots.label_curve(curves)).startswith("data:image/png;base64,iVBOR")
