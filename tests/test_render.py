@@ -17,9 +17,11 @@ def one(ra=180.0, dec=30.0, peak=1e-2, major=0.0, minor=0.0, angle=0.0):
 
 def draw(components, ra=180.0, dec=30.0, config=QUIET, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return FieldRenderer(components, config).render(
-        SkyCoord([ra], [dec], unit="deg"), generator
-    )[0].numpy()
+    return (
+        FieldRenderer(components, config)
+        .render(SkyCoord([ra], [dec], unit="deg"), generator)[0]
+        .numpy()
+    )
 
 
 def moments(picture):
@@ -44,19 +46,15 @@ def test_point_source_has_the_beam_and_the_catalogued_peak():
     assert picture.sum() == pytest.approx(total, rel=1e-3)
 
 
-@pytest.mark.parametrize(
-    ("east", "north"), [(20, 0), (-20, 0), (0, 20), (0, -20), (31.5, -12.6)]
-)
+@pytest.mark.parametrize(("east", "north"), [(20, 0), (-20, 0), (0, 20), (0, -20), (31.5, -12.6)])
 @pytest.mark.parametrize(("ra", "dec"), [(180, 30), (0, 0), (359.999, -0.001), (10, 89)])
 def test_north_is_up_and_east_is_left(ra, dec, east, north):
     """Rows rise to the north, columns fall to the east; RA 0 and the pole are no exception."""
     centre = SkyCoord(ra, dec, unit="deg")
-    position = SkyCoord(
-        0 * centre.ra + 0, 0 * centre.dec, unit="deg", frame=centre.skyoffset_frame()
-    )
-    del position
     angle = np.degrees(np.arctan2(east, north))
-    place = centre.directional_offset_by(angle * centre.ra.unit, np.hypot(east, north) / 3600 * centre.ra.unit)
+    place = centre.directional_offset_by(
+        angle * centre.ra.unit, np.hypot(east, north) / 3600 * centre.ra.unit
+    )
     y, x = center_of_mass(draw(one(place.ra.deg, place.dec.deg), ra, dec))
     assert x == pytest.approx(74.5 - east / 1.8, abs=0.02)
     assert y == pytest.approx(74.5 + north / 1.8, abs=0.02)
@@ -72,10 +70,11 @@ def test_position_angle_runs_from_north_through_east():
 
 
 def test_components_add():
-    both = [np.concatenate([a, b]) for a, b in zip(vars(one()).values(), vars(one(180.005)).values(), strict=True)]
-    np.testing.assert_allclose(
-        draw(Components(*both)), draw(one()) + draw(one(180.005)), atol=1e-9
-    )
+    both = [
+        np.concatenate([a, b])
+        for a, b in zip(vars(one()).values(), vars(one(180.005)).values(), strict=True)
+    ]
+    np.testing.assert_allclose(draw(Components(*both)), draw(one()) + draw(one(180.005)), atol=1e-9)
 
 
 def test_noise_has_the_catalogued_level_and_the_beam():

@@ -131,9 +131,14 @@ def test_a_wheel_is_fetched_by_pip_and_checked(tmp_path, monkeypatch):
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "file.txt"
     path.write_text("old")
-    with pytest.raises(KeyError), storage.write_atomically(path) as temporary:
-        temporary.write_text("half")
-        raise KeyError
+
+    def fail_halfway() -> None:
+        with storage.write_atomically(path) as temporary:
+            temporary.write_text("half")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail_halfway()
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["file.txt"]
 

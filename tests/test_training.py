@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from conftest import lobes
 
+from conftest import lobes
 from skylobe.byol import Byol
 from skylobe.config import (
     ByolConfig,

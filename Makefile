@@ -1,0 +1,36 @@
+# Two commands: `make quickstart` and `make test`. Both make .venv first, and reuse it afterwards.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: quickstart test lint docs bench clean environment test-environment
+
+quickstart: environment
+	@$(BIN)/skylobe quickstart
+
+test: lint
+	@$(BIN)/python -m pytest
+
+lint: test-environment
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+docs: environment
+	@$(BIN)/python tools/cli_reference.py docs/cli.md
+
+bench: environment
+	@$(BIN)/python benchmarks/step.py
+
+clean:
+	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
+
+environment: python
+	@$(PYTHON) tools/bootstrap.py
+
+test-environment: python
+	@$(PYTHON) tools/bootstrap.py test
+
+.PHONY: python
+python:
+	@command -v $(PYTHON) > /dev/null || { \
+	  echo "There is no $(PYTHON); name a Python 3.11 or newer, for example: make quickstart PYTHON=python3.12" >&2; exit 1; }

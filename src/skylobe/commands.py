@@ -1,0 +1,315 @@
+"""What each command does: it loads, calls the function that does the work, and prints.
+
+Nothing is computed here. Modules that need torch are imported inside the functions, so that
+``skylobe --help``, which is made from these signatures and docstrings, is quick.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from skylobe.config import PretrainConfig, to_dict
+
+if TYPE_CHECKING:
+    from skylobe.index import Neighbours
+    from skylobe.probe import CurvePoint
+    from skylobe.records import ImageSet
+
+Options = dict[str, Any]  # of a data set, as datasets.load takes them
+
+
+def fetch(name: str, root: Path | None = None, options: Options | None = None) -> None:
+    """Make a data set available in the cache and count what it holds.
+
+    Args:
+        name: Name of the set, such as mirabest, first_galaxies, frdeep; or a table of your own.
+        root: Folder searched first.
+        options: Of the set, such as --options.subset confident.
+    """
+    from skylobe import datasets
+
+    image_set = datasets.load(name, root=root, **(options or {}))
+    console = Console()
+    height, width = image_set.images.shape[2:]
+    console.print(
+        f"{image_set.name}: {len(image_set):,} images of {height}×{width} pixels, "
+        f"{image_set.survey}",
+        soft_wrap=True,
+        highlight=False,
+    )
+    console.print(_counts(image_set))
+    console.print(f"Cite: {image_set.citation or 'unknown'}", soft_wrap=True)
+    console.print(f"Licence: {image_set.licence or 'unknown'}", soft_wrap=True)
+
+
+def pretrain(
+    corpus: str,
+    out: Path,
+    *,
+    config: PretrainConfig,
+    monitor_set: str | None = None,
+    corpus_options: Options | None = None,
+    monitor_options: Options | None = None,
+    name: str | None = None,
+) -> None:
+    """Pre-train an encoder on unlabelled images; the same command again goes on where it stopped.
+
+    Args:
+        corpus: Images to train on: name of a data set, or a table of your own.
+        out: Folder of the run; the model is written to its subfolder model.
+        config: All settings of the run.
+        monitor_set: Labelled set on which a linear probe and nearest neighbours are tried now and
+            then; no source of it may be in the corpus.
+        corpus_options: Of the corpus, such as --corpus_options.n_sources 1000.
+        monitor_options: Of the labelled set, such as --monitor_options.subset confident.
+        name: Name of the model; the folder's by default.
+    """
+    from skylobe import datasets, pretraining
+
+    watched = None
+    if monitor_set is not None:
+        watched = datasets.load(monitor_set, **(monitor_options or {}))
+    images = datasets.load(corpus, **(corpus_options or {}))
+    pretraining.pretrain(images, out, config, monitor_set=watched, name=name)
+    Console().print(f"Model: {out / 'model'}", soft_wrap=True)
+
+
+def embed_set(
+    data: str,
+    out: Path,
+    model: str = "skylobe-fast",
+    split: str | None = None,
+    n_views: Literal[1, 8] = 1,
+    options: Options | None = None,
+) -> None:
+    """Give each source of a data set its embedding, as a Parquet table.
+
+    Args:
+        data: Name of a data set, or a table of your own.
+        out: Parquet file to write: source_id, embedding, and label, ra, dec where known.
+        model: Name of a shipped model, or a model folder.
+        split: train, validation or test; all sources by default.
+        n_views: 1, or 8 to average over quarter turns and mirror images.
+        options: Of the set, such as --options.subset confident.
+    """
+    from skylobe import checkpoint, datasets, embedding, results
+
+    image_set = datasets.load(data, split=split, **(options or {}))
+    loaded = checkpoint.load_model(model, device=_device())
+    embeddings = embedding.embed(loaded, image_set, n_views=n_views, progress=True)
+    results.write_embeddings(out, embeddings, image_set)
+    width = embeddings.vectors.shape[1]
+    Console().print(f"{len(embeddings)} embeddings of {width} features: {out}", soft_wrap=True)
+
+
+def probe(
+    data: str,
+    model: str = "skylobe-fast",
+    n_labels: Sequence[int] = (36, 145),
+    n_views: Literal[1, 8] = 1,
+    n_seeds: int = 10,
+    method: Literal["logistic", "sgd"] = "logistic",
+    baseline: bool = True,
+    options: Options | None = None,
+    out: Path | None = None,
+) -> None:
+    """Measure how well a few labels on frozen embeddings classify a labelled set.
+
+    Args:
+        data: Labelled set. Its published train and test splits are used; without them a fifth of
+            the sources, the same for every draw, is the test set.
+        model: Name of a shipped model, or a model folder.
+        n_labels: Counts of labels to try; all labels are always tried too.
+        n_views: 1, or 8 to average over quarter turns and mirror images.
+        n_seeds: Draws of each count of labels.
+        method: logistic, or sgd as in the paper's Table 5.
+        baseline: Also measure an untrained encoder of the same shape, with as many views.
+        options: Of the set, such as --options.subset confident.
+        out: CSV file to write the same numbers to.
+    """
+    from skylobe import checkpoint, datasets, embedding, evaluation, results
+
+    image_set = datasets.load(data, **(options or {}))
+    evaluation.train_and_test(image_set)  # refuses sets that cannot be probed before embedding
+    trained = checkpoint.load_model(model, device=_device())
+    models = [trained, evaluation.untrained(trained)] if baseline else [trained]
+    vectors = {
+        one.name: embedding.embed(one, image_set, n_views=n_views, progress=True).vectors
+        for one in models
+    }
+    curves = evaluation.label_curves(image_set, vectors, n_labels, n_seeds=n_seeds, method=method)
+    console = Console()
+    console.print(_errors(curves))
+    console.print(
+        "Per cent of the test set. ± is the standard error over draws of labels; the interval "
+        "(95 %) is that of a test set of this size.",
+        soft_wrap=True,
+        highlight=False,
+    )
+    if out is not None:
+        results.write_curves(out, curves)
+        console.print(f"Numbers: {out}", soft_wrap=True)
+
+
+def search(
+    data: str,
+    query: str,
+    model: str = "skylobe-fast",
+    n_neighbours: int = 11,
+    n_views: Literal[1, 8] = 8,
+    embeddings: Path | None = None,
+    options: Options | None = None,
+    out: Path | None = None,
+) -> None:
+    """Find the sources that look most like one source, by cosine similarity.
+
+    Args:
+        data: Name of a data set, a table of your own, or a folder of images, to search among.
+        query: Id of one of its sources, or an image file.
+        model: Name of a shipped model, or a model folder.
+        n_neighbours: Neighbours to show.
+        n_views: 1, or 8 to average over quarter turns and mirror images.
+        embeddings: Parquet file of the set's embeddings, made by skylobe embed with the same model;
+            without it the set is embedded now.
+        options: Of the set, such as --options.subset confident.
+        out: Gallery of the neighbours to write: PNG, PDF or SVG.
+    """
+    from skylobe import checkpoint, datasets, embedding, plots, similarity
+
+    image_set = datasets.load(data, **(options or {}))
+    loaded = checkpoint.load_model(model, device=_device())
+    if embeddings is None:
+        vectors = embedding.embed(loaded, image_set, n_views=n_views, progress=True)
+    else:
+        vectors = similarity.stored_embeddings(embeddings, image_set, loaded, n_views)
+    found = similarity.search(image_set, vectors, query, loaded, n_neighbours)
+    Console().print(_neighbours(image_set, found.neighbours))
+    if out is not None:
+        plots.save(similarity.draw_gallery(image_set, found), out)
+        Console().print(f"Gallery: {out}", soft_wrap=True)
+
+
+def quickstart(
+    out: Path = Path("report.html"),
+    model: str = "skylobe-fast",
+    n_views: Literal[1, 8] = 8,
+) -> None:
+    """Show the whole system on 2,158 real FIRST galaxies, in one page, in a few minutes.
+
+    Args:
+        out: HTML page to write; it needs no other file.
+        model: Name of a shipped model, or a model folder.
+        n_views: 1, or 8 to average over quarter turns and mirror images.
+    """
+    from skylobe import quickstart
+
+    quickstart.run(out, model, n_views=n_views)
+    Console().print(f"Report: {out.resolve()}", soft_wrap=True)
+
+
+def info(model: str | None = None) -> None:
+    """Show versions, models, where data lives, and the device that would be used.
+
+    Args:
+        model: Show this model's card and preprocessing instead.
+    """
+    from skylobe import checkpoint, datasets, storage
+
+    console = Console()
+    if model is not None:
+        loaded = checkpoint.load_model(model)
+        console.print(_facts(to_dict(loaded.preprocessing)))
+        console.print(loaded.card, markup=False)
+        return
+    facts = checkpoint.versions() | {
+        "models": ", ".join(checkpoint.shipped_models()) or "none",
+        "data sets": ", ".join(datasets.NAMES),
+        "cache": str(storage.cache_dir()),
+        "device": _device(),
+    }
+    console.print(_facts(facts))
+
+
+def _device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _facts(facts: dict[str, Any]) -> Table:
+    table = Table(show_header=False, box=box.SIMPLE)
+    for name, value in facts.items():
+        table.add_row(name, str(value))
+    return table
+
+
+def _errors(curves: "dict[str, list[CurvePoint]]") -> Table:
+    """Tabulate errors: a row per count of labels, two columns per model."""
+    table = Table("labels", box=box.SIMPLE)
+    table.columns[0].justify = "right"
+    for name in curves:
+        table.add_column(f"{name}: error", justify="right")
+        table.add_column("interval", justify="right")
+    for row in zip(*curves.values(), strict=True):
+        cells = [str(row[0].n_labels)]
+        for point in row:
+            low, high = point.interval
+            spread = f" ± {point.standard_error:.2f}" if len(point.errors) > 1 else ""
+            cells += [f"{point.mean:.2f}{spread}", f"{low:.1f}–{high:.1f}"]
+        table.add_row(*cells)
+    return table
+
+
+def _neighbours(image_set: "ImageSet", neighbours: "Neighbours") -> Table:
+    """Tabulate neighbours, nearest first: name, similarity, class and position where known."""
+    table = Table("source", box=box.SIMPLE)
+    table.add_column("S", justify="right")
+    rows = neighbours.rows[0]
+    columns = [neighbours.source_ids[0], [f"{one:.4f}" for one in neighbours.similarity[0]]]
+    if image_set.labels is not None:
+        table.add_column("class")
+        names = dict(enumerate(image_set.class_names))
+        columns.append([names.get(one, "") for one in image_set.labels[rows].tolist()])
+    if image_set.positions is not None:
+        table.add_column("ra, dec (J2000)")
+        columns.append(image_set.positions[rows].to_string("hmsdms", precision=1))
+    for row in zip(*columns, strict=True):
+        table.add_row(*map(str, row))
+    return table
+
+
+def _counts(image_set: "ImageSet") -> Table:
+    """Tabulate sources per class and published split."""
+    import numpy as np
+
+    from skylobe.records import SPLITS
+
+    every = np.ones(len(image_set), dtype=bool)
+    columns = {}
+    if image_set.splits is not None:
+        columns = {split: image_set.splits == split for split in SPLITS}
+    columns = {split: found for split, found in columns.items() if found.any()} | {"all": every}
+    rows = {}
+    if image_set.labels is not None:
+        rows = {name: image_set.labels == one for one, name in enumerate(image_set.class_names)}
+    table = Table("class", box=box.SIMPLE)
+    for split in columns:
+        table.add_column(split, justify="right")
+    for name, of_class in (rows | {"all": every}).items():
+        table.add_row(name, *(f"{(of_class & of_split).sum():,}" for of_split in columns.values()))
+    return table
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "fetch": fetch,
+    "pretrain": pretrain,
+    "embed": embed_set,
+    "probe": probe,
+    "search": search,
+    "quickstart": quickstart,
+    "info": info,
+}

@@ -1,0 +1,70 @@
+import doctest
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+import skylobe
+from skylobe import cli
+from skylobe.checkpoint import shipped_models
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "skylobe"
+DOCS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_s_code_runs(request: pytest.FixtureRequest):
+    text = README if "skylobe-fast" in shipped_models() else README.split("With a model")[0]
+    names = {"getfixture": request.getfixturevalue}
+    test = doctest.DocTestParser().get_doctest(text, names, "README.md", "README.md", 0)
+    assert len(test.examples) > 5
+    report = []
+    outcome = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=report.append)
+    assert outcome.failed == 0, "".join(report)
+
+
+def test_the_tree_in_the_readme_is_the_tree():
+    block = README.split("src/skylobe/\n")[1].split("```")[0]
+    shown = {line.split()[0].rstrip("/") for line in block.splitlines() if line.strip()}
+    modules = {path.name for path in SOURCE.glob("*.py") if path.name != "__init__.py"}
+    folders = {path.name for path in SOURCE.iterdir() if path.is_dir() and path.name[0] != "_"}
+    assert shown == modules | folders
+
+
+def test_every_command_and_public_name_is_documented():
+    text = "\n".join(path.read_text(encoding="utf-8") for path in DOCS)
+    for command in cli.COMMANDS:
+        assert f"skylobe {command}" in README + (ROOT / "docs" / "quickstart.md").read_text()
+    for name in skylobe.__all__:
+        assert f"skylobe.{name}" in text, name
+
+
+def test_the_command_reference_is_fresh(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "100")  # the tool sets it; here it is put back
+    spec = importlib.util.spec_from_file_location("reference", ROOT / "tools" / "cli_reference.py")
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    written = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    # Python versions break the lines differently
+    assert written.split() == tool.reference().split(), "run `make docs`"
+
+
+def test_every_deviation_in_the_source_is_listed():
+    listed = (ROOT / "docs" / "deviations.md").read_text(encoding="utf-8")
+    for path in SOURCE.rglob("*.py"):
+        marks = re.findall(r"Deviation: (?!none)", path.read_text(encoding="utf-8"))
+        module = ".".join(path.relative_to(SOURCE).with_suffix("").parts)
+        assert not marks or f"`{module}`" in listed, module
+
+
+def test_links_between_pages_lead_somewhere():
+    for page in DOCS:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("name", ["LICENSE", "CITATION.cff", "CHANGELOG.md", "VISION.md"])
+def test_what_a_repository_needs_is_there(name: str):
+    assert (ROOT / name).read_text(encoding="utf-8").strip()
