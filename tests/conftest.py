@@ -11,12 +11,15 @@ from skylobe.datasets import first_galaxies
 from skylobe.errors import UnavailableError
 from skylobe.records import ImageSet
 
+BESIDE = Path(__file__).parents[2] / "shared" / "data"
+if BESIDE.is_dir():
+    os.environ.setdefault("SKYLOBE_MIRROR", str(BESIDE))
+
 
 @pytest.fixture(scope="session")
 def mirror() -> Path:
     """The folder of real data; tests that need it are skipped where it is absent."""
-    beside = Path(__file__).parents[2] / "shared" / "data"
-    folder = Path(os.environ.get("SKYLOBE_MIRROR", beside))
+    folder = Path(os.environ.get("SKYLOBE_MIRROR", BESIDE))
     if not (folder / "mirabest").is_dir():
         pytest.skip("no real data: set SKYLOBE_MIRROR to a folder that holds mirabest/")
     return folder

@@ -10,7 +10,7 @@ from skylobe.encoder import build_encoder
 
 def small(**settings):
     torch.manual_seed(0)
-    encoder = build_encoder(EncoderConfig(stem="fast", width=4))
+    encoder = build_encoder(EncoderConfig(stem="fast", width=8))
     return Byol(encoder, ByolConfig(projector_hidden=16, projection=8, **settings))
 
 

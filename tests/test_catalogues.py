@@ -1,11 +1,11 @@
 import numpy as np
-import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from hypothesis import given
 from hypothesis import strategies as st
 
 from skylobe.catalogues import first_of_each, near, remove_evaluation
+from skylobe.datasets import rgz_rendered
 
 
 def at(*pairs):
@@ -39,16 +39,10 @@ def test_near_right_ascension_zero():
     assert not near(at((360 - 2 * arcsec, 5.0)), at((2 * arcsec, 5.0)), 3 * u.arcsec)[0]
 
 
-def test_no_corpus_field_shows_an_evaluated_source(mirror):
+def test_no_corpus_field_shows_an_evaluated_source(mirror, first_set):
     """The rendered corpus against every set that models are evaluated on."""
-    rgz_rendered = pytest.importorskip("skylobe.datasets.rgz_rendered")
-    from skylobe.errors import UnavailableError
-
-    try:
-        _, positions = rgz_rendered.select_sources()
-    except UnavailableError as error:
-        pytest.skip(str(error))
-    evaluated = rgz_rendered.evaluated_positions()
+    _, positions = rgz_rendered.select_sources(mirror)
+    evaluated = rgz_rendered.evaluated_positions(mirror)
     _, separation, _ = positions.match_to_catalog_sky(evaluated)
     assert separation.min() > 150 * u.arcsec
     assert len(positions) > 45_000

@@ -14,7 +14,7 @@ from skylobe.errors import CheckpointError
 def model():
     return Model(
         name="tiny",
-        encoder=build_encoder(EncoderConfig(stem="fast", width=4), seed=3).eval(),
+        encoder=build_encoder(EncoderConfig(stem="fast", width=8), seed=3).eval(),
         preprocessing=Preprocessing(mean=0.1, std=0.2, scaling=ScalingConfig("asinh")),
         provenance={"steps": 7},
         card="# tiny\n",

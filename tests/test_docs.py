@@ -28,7 +28,8 @@ def test_the_readme_s_code_runs(request: pytest.FixtureRequest):
 def test_the_tree_in_the_readme_is_the_tree():
     block = README.split("src/skylobe/\n")[1].split("```")[0]
     shown = {line.split()[0].rstrip("/") for line in block.splitlines() if line.strip()}
-    modules = {path.name for path in SOURCE.glob("*.py") if path.name != "__init__.py"}
+    files = [*SOURCE.glob("*.py"), *SOURCE.glob("*.j2")]
+    modules = {path.name for path in files if path.name != "__init__.py"}
     folders = {path.name for path in SOURCE.iterdir() if path.is_dir() and path.name[0] != "_"}
     assert shown == modules | folders
 

@@ -4,6 +4,7 @@ from torch.nn import functional
 
 from skylobe.config import EncoderConfig
 from skylobe.encoder import Conv3x3, Encoder, build_encoder
+from skylobe.errors import ConfigError
 
 
 def test_parameter_count_of_the_released_encoder():
@@ -14,13 +15,13 @@ def test_parameter_count_of_the_released_encoder():
 @pytest.mark.parametrize("depth", [14, 18, 34])
 @pytest.mark.parametrize("stem", ["paper", "fast"])
 def test_blocks_are_listed_stem_first_and_cover_everything(depth, stem):
-    encoder = Encoder(EncoderConfig(depth=depth, stem=stem, width=4))
+    encoder = Encoder(EncoderConfig(depth=depth, stem=stem, width=8))
     assert len(encoder.blocks) == 1 + {14: 6, 18: 8, 34: 16}[depth]
     assert encoder.blocks[0][0] is encoder.conv1
     listed = [id(p) for block in encoder.blocks for p in block.parameters()]
     assert sorted(listed) == sorted(id(p) for p in encoder.parameters())
-    assert encoder.n_features == 32
-    assert encoder(torch.zeros(2, 1, 70, 70)).shape == (2, 32)
+    assert encoder.n_features == 64
+    assert encoder(torch.zeros(2, 1, 70, 70)).shape == (2, 64)
 
 
 def test_full_width_gives_512_features():
@@ -61,10 +62,16 @@ def test_small_map_convolution_equals_the_library(width, stride):
 
 def test_weights_depend_on_the_seed_alone():
     torch.manual_seed(1)
-    one = build_encoder(EncoderConfig(width=4), seed=7)
+    one = build_encoder(EncoderConfig(width=8), seed=7)
     before = torch.get_rng_state()
-    other = build_encoder(EncoderConfig(width=4), seed=7)
+    other = build_encoder(EncoderConfig(width=8), seed=7)
     assert torch.equal(torch.get_rng_state(), before), "the global generator is left alone"
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
-    third = build_encoder(EncoderConfig(width=4), seed=8)
+    third = build_encoder(EncoderConfig(width=8), seed=8)
     assert not torch.equal(one.conv1.weight, third.conv1.weight)
+
+
+@pytest.mark.parametrize("width", [0, 4, 12])
+def test_a_width_that_the_cpu_cannot_compute_safely_is_refused(width):
+    with pytest.raises(ConfigError, match="multiple of 8"):
+        EncoderConfig(width=width)

@@ -96,6 +96,7 @@ def test_prepare_gives_the_same_angle_on_a_coarser_grid():
     coarse = Preprocessing(crop_pix=48, pixel_scale=1.8 * 70 / 48)
     out = prepare(images, coarse, pixel_scale=1.8)
     assert out.shape == (1, 1, 48, 48)
+    assert torch.equal(out, prepare(images, coarse)), "an unknown scale is taken for FIRST's"
     torch.testing.assert_close(out, out.flip(2).flip(3), atol=1e-5, rtol=0)
     assert float(out.sum()) == pytest.approx(float(images.sum()) * (48 / 70) ** 2, rel=1e-2)
 

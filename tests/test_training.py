@@ -36,7 +36,7 @@ from skylobe.training import (
 )
 
 TINY = PretrainConfig(
-    encoder=EncoderConfig(stem="fast", width=4),
+    encoder=EncoderConfig(stem="fast", width=8),
     views=ViewConfig(crop_pix=48, width_pix=32),
     byol=ByolConfig(projector_hidden=16, projection=8, decay_schedule="cosine"),
     train=TrainConfig(
@@ -159,7 +159,7 @@ def test_training_state_of_other_settings_is_refused(tmp_path):
 def test_collapse_stops_the_run_with_an_explanation(tmp_path):
     config = replace(TINY, monitor=MonitorConfig(every=0.2, min_spread=0.5))
     with pytest.raises(CollapseError, match="same embedding"):
-        trainer(tmp_path, config, watch=lambda encoder: {"spread": 0.1}).run()
+        trainer(tmp_path, config, watch=lambda encoder, width: {"spread": 0.1}).run()
 
 
 def test_a_diverged_loss_stops_the_run(tmp_path):

@@ -69,12 +69,14 @@ def pretrain(
         name: Name of the model; the folder's by default.
     """
     from skylobe import datasets, pretraining
+    from skylobe.training import flush_denormals
 
-    watched = None
-    if monitor_set is not None:
-        watched = datasets.load(monitor_set, **(monitor_options or {}))
-    images = datasets.load(corpus, **(corpus_options or {}))
-    pretraining.pretrain(images, out, config, monitor_set=watched, name=name)
+    with flush_denormals():
+        watched = None
+        if monitor_set is not None:
+            watched = datasets.load(monitor_set, **(monitor_options or {}))
+        images = datasets.load(corpus, **(corpus_options or {}))
+        pretraining.pretrain(images, out, config, monitor_set=watched, name=name)
     Console().print(f"Model: {out / 'model'}", soft_wrap=True)
 
 

@@ -41,6 +41,7 @@ class Preprocessing:
     Args:
         survey: Survey the encoder was trained on.
         pixel_scale: Arcsec per pixel of the encoder's grid.
+        image_scale: Arcsec per pixel assumed of images that do not say theirs.
         beam: Arcsec. Full width at half maximum of the training images' beam.
         crop_pix: Pixels. Central square that the encoder sees.
         mean: Mean of the training corpus' cropped images (image values, 0 to 1).
@@ -50,6 +51,7 @@ class Preprocessing:
 
     survey: str = "VLA FIRST"
     pixel_scale: float = 1.8
+    image_scale: float = 1.8
     beam: float = 5.4
     crop_pix: int = 70
     mean: float = 0.0
@@ -117,12 +119,17 @@ class EncoderConfig:
     Args:
         depth: Layers: 14, 18 or 34.
         stem: ``paper`` is 3×3 stride 1, ``fast`` is 7×7 stride 2; both then pool by 2.
-        width: Channels of the first stage; features are 8 times as many.
+        width: Channels of the first stage, a multiple of 8; features are 8 times as many.
     """
 
     depth: Literal[14, 18, 34] = 18
     stem: Literal["paper", "fast"] = "paper"
     width: int = 64
+
+    def __post_init__(self) -> None:
+        """Refuse widths for which the CPU's channels-last convolutions overwrite foreign memory."""
+        if self.width < 8 or self.width % 8:
+            raise ConfigError(f"encoder.width is {self.width}; give a multiple of 8.")
 
 
 @dataclass(frozen=True)

@@ -133,9 +133,9 @@ def prepare(
     Args:
         images: ``(batch, 1, height, width)``, ``uint8`` or ``float32``.
         preprocessing: That of the encoder.
-        pixel_scale: Arcsec per pixel of the images; ``None`` means the encoder's own.
+        pixel_scale: Arcsec per pixel of the images; ``None`` takes ``preprocessing.image_scale``.
     """
-    crop, scale = preprocessing.crop_pix, pixel_scale or preprocessing.pixel_scale
+    crop, scale = preprocessing.crop_pix, pixel_scale or preprocessing.image_scale
     same_grid = np.isclose(scale, preprocessing.pixel_scale, rtol=1e-3)
     window = crop if same_grid else max(1, round(crop * preprocessing.pixel_scale / scale))
     values = as_float(images)
@@ -157,7 +157,7 @@ def corpus_statistics(
     Args:
         images: ``(source, 1, height, width)``.
         preprocessing: Gives the grid; its own mean and standard deviation are not used.
-        pixel_scale: Arcsec per pixel of the images; ``None`` means the encoder's own.
+        pixel_scale: Arcsec per pixel of the images; ``None`` takes ``preprocessing.image_scale``.
 
     Deviation: the authors' code hard-codes 0.008008896 and 0.05303395; here they come from the corpus.
     """

@@ -6,7 +6,6 @@ the fingerprint of its data are written before the first step, and the model aft
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from skylobe.byol import Byol
 from skylobe.catalogues import EVALUATION_RADIUS, near
 from skylobe.checkpoint import Model, save_model, versions, write_json
 from skylobe.config import Preprocessing, PretrainConfig, to_dict
-from skylobe.embedding import features
+from skylobe.embedding import embed
 from skylobe.encoder import Encoder, build_encoder
 from skylobe.errors import CheckpointError, ConfigError
 from skylobe.morphology import measure
@@ -31,11 +30,12 @@ from skylobe.probe import (
     nearest_neighbour_accuracy,
 )
 from skylobe.records import ImageSet
-from skylobe.training import Trainer, image_rows
+from skylobe.training import Trainer, Watch, flush_denormals, image_rows
 
 HEALTH_SAMPLE = 512  # images of the corpus on which spread and rank are measured
 
 
+@flush_denormals()
 def pretrain(
     corpus: ImageSet,
     out: Path,
@@ -91,17 +91,15 @@ def _preprocessing(corpus: ImageSet, config: PretrainConfig) -> Preprocessing:
     """Describe the encoder's grid, which is that of the finished views, and measure its statistics."""
     views = config.views
     width = views.width_pix or views.crop_pix
-    scale = _stored_scale(corpus)
+    scale = corpus.pixel_scale or Preprocessing().image_scale
     grid = Preprocessing(
-        survey=corpus.survey, pixel_scale=scale * views.crop_pix / width, crop_pix=width
+        survey=corpus.survey,
+        pixel_scale=scale * views.crop_pix / width,
+        image_scale=scale,
+        crop_pix=width,
     )
-    mean, std = corpus_statistics(corpus.images, grid, pixel_scale=scale)
+    mean, std = corpus_statistics(corpus.images, grid)
     return replace(grid, mean=mean, std=std)
-
-
-def _stored_scale(corpus: ImageSet) -> float:
-    """Arcsec per pixel of the stored images; FIRST's where the corpus does not say."""
-    return corpus.pixel_scale or Preprocessing().pixel_scale
 
 
 def standard_measures(corpus: ImageSet, config: PretrainConfig) -> torch.Tensor:
@@ -187,35 +185,31 @@ def _watch(
     preprocessing: Preprocessing,
     config: PretrainConfig,
     monitor_set: ImageSet | None,
-) -> Callable[[Encoder], dict[str, float]]:
-    """Make the function that measures an encoder's health and, with labels, its use."""
+) -> Watch:
+    """Make the function that measures an encoder's health and, with labels, its use.
+
+    Images are shown at the width of the present views: that is what the encoder knows by then.
+    """
     rows = np.linspace(0, len(corpus) - 1, min(HEALTH_SAMPLE, len(corpus))).astype(int)
-    sample = prepare(
-        corpus.images[torch.from_numpy(rows)], preprocessing, pixel_scale=_stored_scale(corpus)
-    )
-    labelled = None
-    if monitor_set is not None and monitor_set.labels is not None:
-        monitor_set = monitor_set.select(monitor_set.labels >= 0)
-        labelled = prepare(monitor_set.images, preprocessing, pixel_scale=monitor_set.pixel_scale)
+    sample = corpus.select(rows)
+    labelled = monitor_set
+    if labelled is not None and labelled.labels is not None:
+        labelled = labelled.select(labelled.labels >= 0)
 
-    def watch(encoder: Encoder) -> dict[str, float]:
-        device = next(encoder.parameters()).device
-
-        def vectors(images: torch.Tensor) -> np.ndarray[Any, np.dtype[np.float32]]:
-            parts = images.split(256)
-            n_views = config.monitor.n_views
-            return torch.cat(
-                [features(encoder, part.to(device), n_views=n_views).cpu() for part in parts]
-            ).numpy()
-
-        health = vectors(sample)
+    def watch(encoder: Encoder, width_pix: int) -> dict[str, float]:
+        shrink = preprocessing.crop_pix / width_pix
+        grid = replace(
+            preprocessing, crop_pix=width_pix, pixel_scale=preprocessing.pixel_scale * shrink
+        )
+        model = Model("monitored", encoder, grid)
+        health = embed(model, sample).vectors
         values = {"spread": feature_spread(health), "rank": effective_rank(health)}
-        if labelled is not None and monitor_set is not None and monitor_set.labels is not None:
-            found, labels = vectors(labelled), monitor_set.labels
-            neighbours = min(config.monitor.neighbours, len(labels) - 1)
-            accuracy = nearest_neighbour_accuracy(found, labels, neighbours)
+        if labelled is not None and labelled.labels is not None:
+            found = embed(model, labelled, n_views=config.monitor.n_views).vectors
+            neighbours = min(config.monitor.neighbours, len(labelled) - 1)
+            accuracy = nearest_neighbour_accuracy(found, labelled.labels, neighbours)
             values["knn_error"] = 100 * (1 - accuracy)
-            values["probe_error"] = cross_validated_error(found, labels)
+            values["probe_error"] = cross_validated_error(found, labelled.labels)
         return values
 
     return watch

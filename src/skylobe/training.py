@@ -38,7 +38,7 @@ from skylobe.records import ImageSet
 LOG_EVERY = 20  # steps; reading the loss waits for the device
 STATE_FILE = "training.pt"
 
-Watch = Callable[[Encoder], dict[str, float]]
+Watch = Callable[[Encoder, int], dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,19 @@ def choose_precision(config: TrainConfig, device: torch.device) -> str:
     return "bf16-mixed" if native else "32-true"
 
 
+@contextmanager
+def flush_denormals() -> Iterator[None]:
+    """Round numbers below 1e-38 to 0: on the empty sky of rendered fields they slow a CPU tenfold.
+
+    Threads that torch started before keep their own setting: enter this before the first computation.
+    """
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+
+
 class Trainer:
     """One pre-training run in one folder.
 
@@ -138,8 +151,8 @@ class Trainer:
         preprocessing: Mean and standard deviation that views are standardised with.
         config: Everything else.
         folder: Logs and training state.
-        watch: Looks at the encoder now and then; its values are logged, and a ``spread`` below
-            ``config.monitor.min_spread`` stops the run.
+        watch: Looks at the encoder now and then, told the width in pixels of the present views; its
+            values are logged, and a ``spread`` below ``config.monitor.min_spread`` stops the run.
         measures: Standardised measures of shape per source, ``(source, measure)``, in the order in
             which sources first appear in the corpus.
     """
@@ -161,8 +174,6 @@ class Trainer:
             preprocessing,
             watch,
         )
-        # products of tiny numbers (the sky of a rendered field) stall a CPU tenfold otherwise
-        torch.set_flush_denormal(True)
         self.fabric = _launch(train)
         if train.channels_last:
             method = method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -266,7 +277,8 @@ class Trainer:
 
     def _look(self, journal: "Journal") -> None:
         assert self.watch is not None
-        values = self.watch(self.method.encoder)
+        views = self._view_config()
+        values = self.watch(self.method.encoder, views.width_pix or views.crop_pix)
         journal(self.step, values)
         spread, least = values.get("spread", math.inf), self.config.monitor.min_spread
         if not spread >= least:

@@ -6,7 +6,7 @@ import tarfile
 import numpy as np
 import pytest
 
-from skylobe import datasets, storage
+from skylobe import datasets
 from skylobe.datasets import mirabest
 from skylobe.errors import ChecksumError, ConfigError, DataError, UnsafePickleError
 
@@ -14,13 +14,8 @@ DIFFERING = "200_147.709-000.888_0.2715_0030.00"  # its pixels are not those of 
 
 
 @pytest.fixture(scope="module")
-def everything():
-    from pathlib import Path
-
-    beside = Path(__file__).parents[3] / "shared" / "data"
-    if storage.find(mirabest.ARCHIVE, beside) is None:
-        pytest.skip("no MiraBest: set SKYLOBE_MIRROR to a folder that holds mirabest/")
-    return datasets.load("mirabest", root=beside)
+def everything(mirror):
+    return datasets.load("mirabest", root=mirror)
 
 
 def test_counts_are_the_published_ones(everything):
