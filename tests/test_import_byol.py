@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from skylobe.checkpoint import load_model
 from skylobe.config import EncoderConfig
 from skylobe.encoder import Encoder, build_encoder
 from skylobe.errors import CheckpointError, UnsafePickleError
@@ -81,6 +82,15 @@ def test_the_released_layout_becomes_our_encoder(encoder: Encoder, tmp_path: Pat
     assert model.preprocessing.std == 0.05303395
     assert model.preprocessing.crop_pix == 70
     assert model.provenance["tensors"] == 120
+
+
+def test_the_checkpoint_is_loaded_like_any_model(encoder: Encoder, tmp_path: Path):
+    torch.save(released(encoder), tmp_path / "byol.ckpt")
+    model = load_model(tmp_path / "byol.ckpt")
+    assert same(model.encoder, encoder)
+    assert not model.encoder.training
+    with pytest.raises(CheckpointError, match=r"absent\.ckpt"):
+        load_model(tmp_path / "absent.ckpt")
 
 
 def test_heads_and_target_network_are_left_out(encoder: Encoder, tmp_path: Path):

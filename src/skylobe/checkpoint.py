@@ -6,7 +6,7 @@ A model folder holds ``model.safetensors``, ``config.json``, ``preprocessing.jso
 
 import json
 import platform
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
@@ -54,13 +54,19 @@ def load_model(name_or_path: str | Path, *, device: str | torch.device = "cpu") 
     """Load a shipped model by name, or any model folder by path.
 
     Args:
-        name_or_path: ``"skylobe-fast"``, or a folder written by ``save_model``.
+        name_or_path: ``"skylobe-fast"``, a folder written by ``save_model``, or the authors' released
+            ``byol.ckpt``.
         device: Where the encoder goes.
 
     Raises:
         CheckpointError: If there is no such model, or it is not readable by this version.
     """
     folder = Path(name_or_path)
+    if folder.suffix == ".ckpt":
+        from skylobe.import_byol import import_byol  # it builds on this module
+
+        imported = import_byol(folder)
+        return replace(imported, encoder=imported.encoder.to(device))
     if not folder.is_dir():
         if str(name_or_path) not in shipped_models():
             raise CheckpointError(

@@ -1,0 +1,145 @@
+"""The whole line on small things, and that every path sees the same pixels."""
+
+import numpy as np
+import pytest
+import torch
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+
+import skylobe
+from skylobe.byol import Byol
+from skylobe.checkpoint import Model, save_model
+from skylobe.config import (
+    ByolConfig,
+    EncoderConfig,
+    Preprocessing,
+    PretrainConfig,
+    TrainConfig,
+    ViewConfig,
+)
+from skylobe.datasets.rgz_rendered import render_images
+from skylobe.embedding import embed
+from skylobe.encoder import build_encoder
+from skylobe.evaluation import label_curves
+from skylobe.index import Index
+from skylobe.normalise import prepare, standardise
+from skylobe.pretraining import pretrain
+from skylobe.records import ImageSet
+from skylobe.render import Components, FieldRenderer, RenderConfig
+from skylobe.training import Trainer
+
+STILL = ViewConfig(
+    rotation=0.0,
+    crop_pix=70,
+    area=(1.0, 1.0),
+    aspect=(1.0, 1.0),
+    horizontal_flip=0.0,
+    vertical_flip=0.0,
+    jitter=0.0,
+    blur=0.0,
+)
+
+
+def doubles(n: int) -> tuple[Components, SkyCoord, np.ndarray]:
+    """Put one or two components around each of a row of positions."""
+    rng = np.random.default_rng(0)
+    ra, dec = 150 + 0.2 * np.arange(n), np.full(n, 20.0)
+    labels = np.arange(n) % 2
+    shift = np.where(labels == 1, rng.uniform(14, 22, n), 0.0) / 3600
+    angle = rng.uniform(0, np.pi, n)
+    east, north = shift * np.sin(angle) / np.cos(np.radians(dec)), shift * np.cos(angle)
+    both = np.concatenate
+    components = Components(
+        ra=both([ra + east, ra - east]),
+        dec=both([dec + north, dec - north]),
+        peak=rng.uniform(0.01, 0.02, 2 * n),
+        rms=np.full(2 * n, 1.5e-4),
+        major=rng.uniform(2, 6, 2 * n),
+        minor=np.full(2 * n, 2.0),
+        angle=rng.uniform(0, 180, 2 * n),
+    )
+    return components, SkyCoord(ra, dec, unit="deg"), labels
+
+
+@pytest.fixture(scope="module")
+def corpus() -> ImageSet:
+    components, positions, labels = doubles(64)
+    names = np.array([f"field-{row}" for row in range(64)])
+    images, rows = render_images(
+        FieldRenderer(components, RenderConfig()), positions, names, realisations=1, seed=0
+    )
+    return ImageSet(
+        name="rendered",
+        images=torch.from_numpy(images),
+        source_ids=names[rows],
+        labels=labels[rows].astype(np.int64),
+        class_names=("single", "double"),
+        positions=positions[rows],
+        pixel_scale=1.8,
+        survey="VLA FIRST (rendered)",
+    )
+
+
+def test_from_components_to_classes_and_neighbours(corpus, tmp_path):
+    config = PretrainConfig(
+        encoder=EncoderConfig(depth=14, stem="fast", width=8),
+        views=ViewConfig(interpolation="bilinear", width_pix=48),
+        byol=ByolConfig(projector_hidden=32, projection=16, predictor_hidden=32),
+        train=TrainConfig(epochs=5, batch_size=16, lr=0.4, warmup_epochs=1, accelerator="cpu"),
+    )
+    pretrain(corpus, tmp_path / "run", config)
+    model = skylobe.load_model(tmp_path / "run" / "model")
+    embeddings = skylobe.embed(model, corpus, n_views=8)
+    assert embeddings.vectors.dtype == np.float32
+    points = label_curves(corpus, {"x": embeddings.vectors}, (8,), per_class=True, n_seeds=3)["x"]
+    assert points[-1].mean < 25, "one source from two is easy"
+    neighbours = Index(embeddings).search_source(str(corpus.source_ids[1]), 5)
+    assert (corpus.labels[neighbours.rows[0]] == corpus.labels[1]).mean() >= 0.6
+
+
+def test_training_embedding_and_search_see_the_same_tensor(corpus, tmp_path):
+    """A view with every step off is what ``embed`` gives to the encoder."""
+    config = PretrainConfig(
+        encoder=EncoderConfig(depth=14, stem="fast", width=8),
+        views=STILL,
+        train=TrainConfig(batch_size=4, accelerator="cpu"),
+    )
+    preprocessing = skylobe.load_model(_tiny_model(tmp_path)).preprocessing
+    method = Byol(build_encoder(config.encoder))
+    run = Trainer(method, corpus, preprocessing, config, tmp_path / "run")
+    first, second = run.draw_views(torch.arange(4))
+    prepared = prepare(corpus.images[:4], preprocessing, pixel_scale=corpus.pixel_scale)
+    torch.testing.assert_close(first, prepared, atol=1e-4, rtol=0)
+    torch.testing.assert_close(second, prepared, atol=1e-4, rtol=0)
+
+
+def _tiny_model(folder):
+    encoder = build_encoder(EncoderConfig(depth=14, stem="fast", width=8)).eval()
+    return save_model(Model("tiny", encoder, Preprocessing(mean=0.01, std=0.1)), folder / "tiny")
+
+
+def test_a_fits_file_of_ones_own_and_the_official_image_embed_alike(mirror, tmp_path):
+    """The same cut-out as FITS in a user's table and in MiraBest's batches gives one vector."""
+    official = skylobe.datasets.load("mirabest", root=mirror)
+    paths = sorted((mirror / "mirabest" / "fits_sample").glob("*.fits"))
+    chosen = [
+        path
+        for path in paths
+        if path.stem in official.source_ids and np.isfinite(fits.getdata(path)).all()
+    ][:5]
+    lines = [f"{path.stem},{path}" for path in chosen]
+    (tmp_path / "mine.csv").write_text("\n".join(["id,file", *lines]) + "\n")
+    mine = skylobe.datasets.load(tmp_path / "mine.csv")
+    same = official.select([list(official.source_ids).index(name) for name in mine.source_ids])
+    assert torch.equal(mine.images, same.images)
+    model = skylobe.load_model(_tiny_model(tmp_path))
+    np.testing.assert_allclose(embed(model, mine).vectors, embed(model, same).vectors, atol=1e-5)
+    apart = mine.positions.separation(same.positions)
+    assert apart.arcsec.max() < 5
+
+
+def test_standardising_is_undone_by_the_stored_numbers(corpus):
+    preprocessing = Preprocessing(mean=0.01, std=0.1)
+    images = corpus.images.float() / 255
+    back = standardise(images, preprocessing) * 0.1 + 0.01
+    torch.testing.assert_close(back, images, atol=1e-6, rtol=0)
