@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test lint docs bench clean environment test-environment
+.PHONY: quickstart test lint docs bench results clean environment test-environment
 
 quickstart: environment
 	@$(BIN)/skylobe quickstart
@@ -20,6 +20,9 @@ docs: environment
 
 bench: environment
 	@$(BIN)/python benchmarks/step.py
+
+results: environment
+	@$(BIN)/python benchmarks/probe.py --write
 
 clean:
 	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
