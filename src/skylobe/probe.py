@@ -34,8 +34,7 @@ Vectors = Float[np.ndarray, "source feature"]
 Labels = Int[np.ndarray, " source"]
 Method = Literal["logistic", "sgd"]
 
-MAX_ITERATIONS = 500
-STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)  # of regularisation, inverse (scikit-learn's C)
+STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # of regularisation, inverse (scikit-learn's C)
 FALLBACK_STRENGTH = 1e-2  # where there are too few labels to choose
 
 
@@ -89,8 +88,7 @@ def fit_probe(
         warnings.simplefilter("ignore", ConvergenceWarning)
         if strength is None and n_folds >= 2:
             folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
-            regression = LogisticRegression(max_iter=MAX_ITERATIONS)
-            search = GridSearchCV(regression, {"C": STRENGTHS}, cv=folds, scoring="neg_log_loss")
+            search = GridSearchCV(_regression(), {"C": STRENGTHS}, cv=folds, scoring="neg_log_loss")
             strength = float(search.fit(_rotated(vectors), labels).best_params_["C"])
         pipeline = _logistic(strength or FALLBACK_STRENGTH).fit(vectors, labels)
     return Probe(pipeline, strength or FALLBACK_STRENGTH)
@@ -109,7 +107,12 @@ def check(vectors: Vectors, labels: Labels) -> None:
 
 
 def _logistic(strength: float) -> Pipeline:
-    return make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=MAX_ITERATIONS))
+    return make_pipeline(StandardScaler(), _regression(strength))
+
+
+def _regression(strength: float = 1.0) -> LogisticRegression:
+    # a tighter tolerance triples the time and changes no decision
+    return LogisticRegression(C=strength, tol=1e-3, max_iter=200)
 
 
 def _rotated(vectors: Vectors) -> Float[np.ndarray, "source direction"]:
