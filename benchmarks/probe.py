@@ -10,6 +10,7 @@ the scores in the model's card; without ``--write`` it only prints.
 
 import argparse
 import platform
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,9 @@ def vectors_of(model_name: str, image_set: ImageSet) -> dict[str, np.ndarray]:
         for n in (1, 8)
         for one in (trained, untrained(trained))
     }
+    finer = replace(trained.preprocessing, crop_pix=70, pixel_scale=1.8)
+    twin = replace(untrained(trained), preprocessing=finer)
+    found["untrained on 70 pixels, 8 views"] = embed(twin, image_set, n_views=8).vectors
     images = prepare(image_set.images, Preprocessing(), pixel_scale=image_set.pixel_scale)
     parts = [measure(part) for part in torch.split(images, 256)]
     return found | {"measures of shape alone": torch.cat(parts).numpy()}

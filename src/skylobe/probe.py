@@ -26,6 +26,7 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 from torch.nn import functional
 
 from skylobe.errors import ConfigError, DataError
@@ -84,7 +85,8 @@ def fit_probe(
         return Probe(make_pipeline(StandardScaler(), _SgdClassifier(seed)).fit(vectors, labels))
     counts = np.bincount(labels)
     n_folds = int(min(5, counts[counts > 0].min()))
-    with warnings.catch_warnings():
+    # on problems this small the threads of the algebra library cost ten times what they save
+    with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         if strength is None and n_folds >= 2:
             folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
