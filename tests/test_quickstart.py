@@ -6,7 +6,7 @@ import pytest
 
 from conftest import lobes
 from skylobe import datasets, quickstart
-from skylobe.checkpoint import Model, save_model, shipped_models
+from skylobe.checkpoint import Model, save_model
 from skylobe.config import EncoderConfig, Preprocessing
 from skylobe.encoder import build_encoder
 
@@ -58,18 +58,3 @@ def test_one_query_and_all_of_its_class_are_searched_from(galaxies, model, tmp_p
     assert set(findings.precision) == {"small", "untrained"}
     assert all(0 <= one <= 1 for one in findings.precision.values())
     assert findings.truth.shape == findings.predicted.shape == (20,)
-
-
-@pytest.mark.skipif("skylobe-fast" not in shipped_models(), reason="no shipped model")
-def test_the_shipped_model_beats_an_untrained_one_on_real_galaxies(first_set, tmp_path):
-    """A quarter of the real set, one view: seconds, and the claim of the report still holds."""
-    from skylobe.checkpoint import load_model
-    from skylobe.embedding import embed
-    from skylobe.evaluation import label_curves, untrained
-
-    some = first_set.select(range(0, len(first_set), 4))
-    trained = load_model("skylobe-fast")
-    vectors = {one.name: embed(one, some).vectors for one in (trained, untrained(trained))}
-    curves = label_curves(some, vectors, (10,), per_class=True, n_seeds=3)
-    for ours, base in zip(curves["skylobe-fast"], curves["untrained"], strict=True):
-        assert ours.mean < base.mean
