@@ -32,7 +32,7 @@ turns an image of {angle:.0f}″ ({crop} pixels of {scale:.3f}″) into a vector
 - **How long:** {steps:,} steps of {batch} sources: {seen:,} images of sources, {views:,} views,
   {epochs:g} epochs; views of 32 pixels for the first 82 % of the steps, then {crop}. {hardware}
 - **What it was watched on:** the 729 confident training sources of MiraBest. The measures and the
-  settings were chosen there; the official test split was looked at once, for the scores below.
+  settings were chosen there; the official test split was used for no choice.
 - **Seed:** {seed}. Command: `skylobe pretrain --recipe skylobe --corpus rgz_rendered --monitor_set
   mirabest --monitor_options.split train --monitor_options.subset confident --out runs/{name}`, then
   `tools/ship.py`. Software: {versions}. Corpus fingerprint (sha256): {sha256}.
