@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from skylobe.config import ViewConfig
 from skylobe.datasets import first_galaxies
 from skylobe.errors import UnavailableError
 from skylobe.records import ImageSet
@@ -14,6 +15,18 @@ from skylobe.records import ImageSet
 BESIDE = Path(__file__).parents[2] / "shared" / "data"
 if BESIDE.is_dir():
     os.environ.setdefault("SKYLOBE_MIRROR", str(BESIDE))
+
+
+# views with every step switched off
+STILL = ViewConfig(
+    rotation=0.0,
+    area=(1.0, 1.0),
+    aspect=(1.0, 1.0),
+    horizontal_flip=0.0,
+    vertical_flip=0.0,
+    jitter=0.0,
+    blur=0.0,
+)
 
 
 @pytest.fixture(scope="session")

@@ -6,19 +6,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conftest import STILL
 from skylobe.augment import Geometry, draw_geometry, make_views, resample, two_views
 from skylobe.config import SUPERVISED_VIEWS, ViewConfig
 from skylobe.errors import ConfigError
-
-STILL = ViewConfig(
-    rotation=0.0,
-    area=(1.0, 1.0),
-    aspect=(1.0, 1.0),
-    horizontal_flip=0.0,
-    vertical_flip=0.0,
-    jitter=0.0,
-    blur=0.0,
-)
 
 
 def generator(seed=0):

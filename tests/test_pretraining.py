@@ -22,8 +22,9 @@ from skylobe.config import (
 from skylobe.embedding import embed
 from skylobe.encoder import build_encoder
 from skylobe.errors import CheckpointError, ConfigError
+from skylobe.health import feature_spread
 from skylobe.pretraining import fingerprint, pretrain, refuse_overlap, standard_measures
-from skylobe.probe import cross_validated_error, feature_spread
+from skylobe.probe import cross_validated_error
 
 TINY = PretrainConfig(
     encoder=EncoderConfig(depth=14, stem="fast", width=8),

@@ -128,17 +128,6 @@ def test_neighbours_vote():
     assert probe.nearest_neighbour_accuracy(vectors, np.array([0, 1, 0, 1]), 1) == 0.0
 
 
-def test_health_tells_a_collapse():
-    rng = np.random.default_rng(0)
-    healthy = rng.normal(size=(300, 20)).astype(np.float32)
-    collapsed = np.ones((300, 20), np.float32) + 1e-4 * healthy
-    assert probe.feature_spread(healthy) > 0.9
-    assert probe.feature_spread(collapsed) < 1e-3
-    assert probe.effective_rank(healthy) > 18
-    line = np.outer(rng.normal(size=300), np.ones(20)).astype(np.float32)
-    assert probe.effective_rank(line) == pytest.approx(1, abs=0.01)
-
-
 def test_monitoring_needs_two_of_each_class():
     with pytest.raises(DataError, match="one source only"):
         probe.cross_validated_error(np.eye(3, dtype=np.float32), np.array([0, 0, 1]))

@@ -7,6 +7,7 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 
 import skylobe
+from conftest import STILL
 from skylobe.byol import Byol
 from skylobe.checkpoint import Model, save_model
 from skylobe.config import (
@@ -27,17 +28,6 @@ from skylobe.pretraining import pretrain
 from skylobe.records import ImageSet
 from skylobe.render import Components, FieldRenderer, RenderConfig
 from skylobe.training import Trainer
-
-STILL = ViewConfig(
-    rotation=0.0,
-    crop_pix=70,
-    area=(1.0, 1.0),
-    aspect=(1.0, 1.0),
-    horizontal_flip=0.0,
-    vertical_flip=0.0,
-    jitter=0.0,
-    blur=0.0,
-)
 
 
 def doubles(n: int) -> tuple[Components, SkyCoord, np.ndarray]:

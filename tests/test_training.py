@@ -192,7 +192,7 @@ def test_two_processes_see_the_same_sources_as_one():
 
 def test_the_loss_falls_and_features_do_not_collapse(tmp_path):
     from skylobe.embedding import features
-    from skylobe.probe import feature_spread
+    from skylobe.health import feature_spread
 
     config = replace(TINY, train=replace(TINY.train, epochs=12, batch_size=20, lr=0.5, stages=()))
     run = trainer(tmp_path, config)

@@ -21,12 +21,11 @@ from skylobe.config import Preprocessing, PretrainConfig, to_dict
 from skylobe.embedding import embed
 from skylobe.encoder import Encoder, build_encoder
 from skylobe.errors import CheckpointError, ConfigError
+from skylobe.health import effective_rank, feature_spread
 from skylobe.morphology import measure
 from skylobe.normalise import corpus_statistics, prepare
 from skylobe.probe import (
     cross_validated_error,
-    effective_rank,
-    feature_spread,
     nearest_neighbour_accuracy,
 )
 from skylobe.records import ImageSet

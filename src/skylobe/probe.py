@@ -1,7 +1,7 @@
 """Embeddings and a few labels to a classifier and honest numbers: the linear probe.
 
 Embeddings are computed once; everything here is cheap, so it is done for every count of labels and every
-seed. Also the label-free health of embeddings, which the monitors of pre-training use.
+seed.
 """
 
 import math
@@ -367,26 +367,6 @@ def nearest_neighbour_accuracy(vectors: Vectors, labels: Labels, neighbours: int
     n_classes = int(labels.max()) + 1
     votes = np.stack([((labels[nearest] == c) * weight).sum(1) for c in range(n_classes)], 1)
     return float(np.mean(votes.argmax(1) == labels))
-
-
-def feature_spread(vectors: Vectors) -> float:
-    """Measure how much unit vectors differ between sources: 0 collapsed, 1 at most.
-
-    The standard deviation over sources, averaged over features, times √features.
-    """
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    return float(unit.std(axis=0).mean() * np.sqrt(vectors.shape[1]))
-
-
-def effective_rank(vectors: Vectors) -> float:
-    """Count the directions that the vectors use, 1 to the number of features.
-
-    Source: Roy & Vetterli 2007: the exponential of the entropy of the singular values.
-    """
-    values = np.linalg.svd(vectors - vectors.mean(axis=0), compute_uv=False)
-    share = values / max(float(values.sum()), 1e-12)
-    share = share[share > 0]
-    return float(np.exp(-(share * np.log(share)).sum()))
 
 
 def counts_up_to(available: int, wanted: Sequence[int]) -> list[int]:
