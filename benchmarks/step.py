@@ -24,8 +24,9 @@ from skylobe.byol import Byol
 from skylobe.checkpoint import versions
 from skylobe.config import RECIPES, Preprocessing, PretrainConfig
 from skylobe.encoder import Conv3x3, build_encoder
+from skylobe.precision import computes_in_bf16, flush_denormals
 from skylobe.records import ImageSet
-from skylobe.training import Trainer, choose_precision, flush_denormals
+from skylobe.training import Trainer
 
 N_MEASURES = 149
 
@@ -128,9 +129,9 @@ def main() -> None:
     fast = RECIPES["skylobe"]
     fast = replace(fast, train=replace(fast.train, stages=()))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    precision = choose_precision(fast.train, device)
+    precision = "bf16" if computes_in_bf16(fast.train.precision, device) else "fp32"
     print(f"device {device}, {torch.get_num_threads()} threads, precision chosen: {precision}")
-    if precision == "32-true":
+    if precision == "fp32":
         print("This processor does not multiply in bf16, so both steps compute in fp32.")
     print(", ".join(f"{name} {version}" for name, version in versions().items()))
     print("\n| stem | view | batch | ours, images/s | plain, images/s | ratio | views' share |")

@@ -25,15 +25,8 @@ from skylobe.config import (
 )
 from skylobe.encoder import build_encoder
 from skylobe.errors import CheckpointError, CollapseError, ConfigError
-from skylobe.training import (
-    STATE_FILE,
-    Plan,
-    Trainer,
-    batch_sources,
-    image_rows,
-    learning_rate,
-    monitor_steps,
-)
+from skylobe.schedule import Plan, batch_sources, learning_rate
+from skylobe.training import STATE_FILE, Trainer, image_rows, monitor_steps
 
 TINY = PretrainConfig(
     encoder=EncoderConfig(stem="fast", width=8),

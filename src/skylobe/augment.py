@@ -6,6 +6,7 @@ into one map and the image is resampled once. Intensities are changed afterwards
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float
@@ -40,20 +41,28 @@ def two_views(
     return first, make_views(images if second is None else second, config, generator)
 
 
-def make_views(images: Tensor, config: ViewConfig, generator: torch.Generator) -> Views:
+def make_views(images: Tensor, config: ViewConfig, *generators: torch.Generator) -> Views:
     """Draw one view of every image.
 
     Args:
         images: ``(batch, 1, height, width)``, ``uint8`` or ``float32``.
         config: Steps and their strengths.
-        generator: Source of every draw.
+        generators: Source of every draw; of several, each draws for its equal share of the images, as
+            if it were alone.
     """
-    n_images = len(images)
-    geometry = draw_geometry(n_images, config, generator)
-    photometry = draw_photometry(n_images, config, generator)
+    n_images = len(images) // len(generators)
+    draws = [
+        (draw_geometry(n_images, config, one), draw_photometry(n_images, config, one))
+        for one in generators
+    ]
+    geometry = _join([geometry for geometry, _ in draws])
+    photometry = _join([photometry for _, photometry in draws])
     views = resample(as_float(images), geometry, config)
     views = _jitter(views, photometry, clip=config.clip)
     return _blur(views, photometry, config)
+
+
+Drawn = TypeVar("Drawn", "Geometry", "Photometry")
 
 
 @dataclass(frozen=True)
@@ -132,6 +141,12 @@ def draw_photometry(n_images: int, config: ViewConfig, generator: torch.Generato
     )
     blurred = uniform(0, 1) < config.blur
     return Photometry(brightness, contrast, torch.where(blurred, uniform(*config.blur_sigma), 0.0))
+
+
+def _join(draws: list[Drawn]) -> Drawn:
+    """Concatenate draws, field by field."""
+    columns = zip(*(vars(one).values() for one in draws), strict=True)
+    return type(draws[0])(*map(torch.cat, columns))
 
 
 def affine(geometry: Geometry) -> Float[Tensor, "batch 2 3"]:

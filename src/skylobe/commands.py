@@ -69,7 +69,7 @@ def pretrain(
         name: Name of the model; the folder's by default.
     """
     from skylobe import datasets, pretraining
-    from skylobe.training import flush_denormals
+    from skylobe.precision import flush_denormals
 
     with flush_denormals():
         watched = None

@@ -1,4 +1,4 @@
-"""Every setting, as frozen dataclasses, and the two named recipes.
+"""Every setting, as frozen dataclasses, and the named recipes.
 
 ``paper`` follows the text of Slijepcevic et al. 2024, and the authors' public code where the text is
 silent; ``skylobe`` is our best so far. A config is saved as JSON beside every set of weights.
@@ -239,6 +239,81 @@ class PretrainConfig:
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
 
 
+@dataclass(frozen=True)
+class FinetuneConfig:
+    """Everything that defines a training with labels; the defaults are Table 4 of the paper.
+
+    Args:
+        n_blocks: Blocks of the encoder that are tuned, counted from the head: 0 is the head alone,
+            ``None`` all of them, the stem included.
+        layer_decay: ρ: the i-th tuned block below the head learns at ``lr`` × ρ^i, the topmost
+            (i = 0) as fast as the head.
+        init: ``model`` starts from the encoder's weights; ``random`` is the supervised baseline, with
+            every block tuned and no layer decay.
+        head: ``linear`` is batch norm and one layer, ``mlp`` has a hidden layer of 512.
+        optimiser: ``adamw``, or ``sgd`` with momentum 0.9.
+        lr: Base learning rate, scaled by ``batch_size`` / 256; it falls along a cosine.
+        weight_decay: Of every trained parameter.
+        batch_size: Images per step; a smaller set is one batch.
+        epochs: Passes over the labelled images; may be fractional.
+        label_smoothing: Share of each label spread over all classes.
+        class_weights: ``equal``, or ``balanced`` so that each class weighs the same in the loss.
+        validation_share: Share of the labels kept out of the training, stratified; the probabilities
+            are calibrated on it.
+        patience: Epochs without a lower validation loss after which training stops, with the best
+            weights; ``None`` trains to the end.
+        views: Random views shown in training; cut from the same angle that the encoder sees.
+        n_views: 1, or 8 to average features over the dihedral views when predicting.
+        precision: ``auto`` takes bf16 where the processor computes in it, else fp32.
+        accelerator: ``auto``, ``cpu`` or ``cuda``.
+        seed: Of head, order, views and validation share; and of the encoder, when random.
+
+    Source: paper, Section 2.6.2 and Tables 2 and 4.
+    """
+
+    n_blocks: int | None = None
+    layer_decay: float = 0.75  # Paper, Table 4
+    init: Literal["model", "random"] = "model"
+    head: Literal["linear", "mlp"] = "linear"
+    optimiser: Literal["adamw", "sgd"] = "adamw"  # Paper, Table 4
+    lr: float = 0.001  # Paper, Table 4
+    weight_decay: float = 0.005  # Paper, Table 4
+    batch_size: int = 64  # Paper, Table 4
+    epochs: float = 300  # Paper, Table 4
+    label_smoothing: float = 0.0
+    class_weights: Literal["equal", "balanced"] = "equal"
+    validation_share: float = 0.0
+    patience: int | None = None
+    views: ViewConfig = SUPERVISED_VIEWS
+    n_views: Literal[1, 8] = 1
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse settings that contradict each other."""
+        if self.n_blocks is not None and self.n_blocks < 0:
+            raise ConfigError(f"n_blocks is {self.n_blocks}; give 0 or more, or null for all.")
+        if not 0 < self.layer_decay <= 1:
+            raise ConfigError(f"layer_decay is {self.layer_decay}; give a factor above 0, up to 1.")
+        if not 0 <= self.validation_share < 1:
+            raise ConfigError(f"validation_share is {self.validation_share}; give 0 to below 1.")
+        if self.patience is not None and self.validation_share == 0:
+            raise ConfigError("patience needs a validation_share, such as 0.2, to stop by.")
+        if self.init == "random" and self.n_blocks is not None:
+            raise ConfigError("With init random nothing can be frozen; leave n_blocks at null.")
+
+
+FINETUNE_RECIPES: dict[str, FinetuneConfig] = {
+    "paper": FinetuneConfig(),
+    "skylobe": FinetuneConfig(
+        epochs=60,
+        validation_share=0.2,
+        n_views=8,
+        views=dataclasses.replace(SUPERVISED_VIEWS, interpolation="bilinear"),
+    ),
+}
+
 RECIPES: dict[str, PretrainConfig] = {
     "paper": PretrainConfig(),
     "skylobe": PretrainConfig(
@@ -266,14 +341,27 @@ Config = TypeVar("Config")
 
 
 def recipe(name: str) -> PretrainConfig:
-    """Look up a named recipe.
+    """Look up a named recipe for pre-training.
 
     Raises:
         ConfigError: If there is no recipe of that name.
     """
-    if name not in RECIPES:
-        raise ConfigError(f"There is no recipe {name!r}; choose from {', '.join(RECIPES)}.")
-    return RECIPES[name]
+    return _named(name, RECIPES)
+
+
+def finetune_recipe(name: str) -> FinetuneConfig:
+    """Look up a named recipe for fine-tuning.
+
+    Raises:
+        ConfigError: If there is no recipe of that name.
+    """
+    return _named(name, FINETUNE_RECIPES)
+
+
+def _named(name: str, recipes: dict[str, Config]) -> Config:
+    if name not in recipes:
+        raise ConfigError(f"There is no recipe {name!r}; choose from {', '.join(recipes)}.")
+    return recipes[name]
 
 
 def to_dict(config: Any) -> dict[str, Any]:  # noqa: ANN401  (any of the dataclasses above)

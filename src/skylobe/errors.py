@@ -49,6 +49,12 @@ class CollapseError(SkylobeError):
     exit_code = 6
 
 
+class TrainingError(SkylobeError):
+    """Fine-tuning whose loss is no longer a number."""
+
+    exit_code = 8
+
+
 class StorageError(SkylobeError):
     """A disk that is full or a folder that cannot be written."""
 

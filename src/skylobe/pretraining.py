@@ -24,12 +24,13 @@ from skylobe.errors import CheckpointError, ConfigError
 from skylobe.health import effective_rank, feature_spread
 from skylobe.morphology import measure
 from skylobe.normalise import corpus_statistics, prepare
+from skylobe.precision import flush_denormals
 from skylobe.probe import (
     cross_validated_error,
     nearest_neighbour_accuracy,
 )
 from skylobe.records import ImageSet
-from skylobe.training import Trainer, Watch, flush_denormals, image_rows
+from skylobe.training import Trainer, Watch, image_rows
 
 HEALTH_SAMPLE = 512  # images of the corpus on which spread and rank are measured
 

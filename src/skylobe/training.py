@@ -5,12 +5,11 @@ checkpoint exactly as if it had not been. The loop knows no file formats and no 
 """
 
 import csv
-import functools
 import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,82 +30,16 @@ from skylobe.augment import two_views
 from skylobe.byol import Byol
 from skylobe.config import Preprocessing, PretrainConfig, TrainConfig, ViewConfig
 from skylobe.encoder import Encoder
-from skylobe.errors import CheckpointError, CollapseError, ConfigError
+from skylobe.errors import CheckpointError, CollapseError
 from skylobe.normalise import standardise
+from skylobe.precision import computes_in_bf16
 from skylobe.records import ImageSet
+from skylobe.schedule import Plan, batch_sources, learning_rate, mix_seeds
 
 LOG_EVERY = 20  # steps; reading the loss waits for the device
 STATE_FILE = "training.pt"
 
 Watch = Callable[[Encoder, int], dict[str, float]]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How many steps of how many sources.
-
-    Args:
-        n_sources: Sources in the corpus.
-        batch_size: Sources per step, over all devices.
-        n_steps: Steps in all.
-        warmup_steps: Steps during which the learning rate rises.
-        peak_lr: Learning rate at the end of the rise.
-    """
-
-    n_sources: int
-    batch_size: int
-    n_steps: int
-    warmup_steps: int
-    peak_lr: float
-
-    @classmethod
-    def of(cls, n_sources: int, config: TrainConfig) -> "Plan":
-        """Count steps; a batch larger than the corpus becomes the corpus."""
-        if n_sources < 2:
-            raise ConfigError(
-                f"The corpus has {n_sources} sources; batch statistics need 2 or more."
-            )
-        batch_size = min(config.batch_size, n_sources)
-        steps = n_sources / batch_size
-        return cls(
-            n_sources=n_sources,
-            batch_size=batch_size,
-            n_steps=max(1, round(config.epochs * steps)),
-            warmup_steps=round(config.warmup_epochs * steps),
-            peak_lr=config.lr * batch_size / 256,
-        )
-
-
-def learning_rate(step: int, plan: Plan) -> float:
-    """Give the rate of a step: a linear rise to the peak, then a cosine fall to 0.
-
-    Source: paper, Section 2.4 and Table 3.
-    Deviation: per step; the authors' code steps per epoch and overshoots the peak by 11 %.
-
-    >>> plan = Plan(n_sources=8, batch_size=2, n_steps=20, warmup_steps=10, peak_lr=1.0)
-    >>> [learning_rate(step, plan) for step in (0, 9, 10, 15)]
-    [0.1, 1.0, 1.0, 0.5]
-    """
-    if step < plan.warmup_steps:
-        return plan.peak_lr * (step + 1) / plan.warmup_steps
-    share = (step - plan.warmup_steps) / max(1, plan.n_steps - plan.warmup_steps)
-    return plan.peak_lr * (1 + math.cos(math.pi * share)) / 2
-
-
-@functools.lru_cache(maxsize=2)
-def epoch_order(n_sources: int, epoch: int, seed: int) -> Tensor:
-    """Shuffle the sources for one epoch; the same on every device and for any number of them."""
-    generator = torch.Generator().manual_seed(_mix(seed, epoch, 0))
-    return torch.randperm(n_sources, generator=generator)
-
-
-def batch_sources(step: int, plan: Plan, seed: int) -> Tensor:
-    """List the sources of a step; each epoch visits every source once, batches may span two."""
-    places = range(step * plan.batch_size, (step + 1) * plan.batch_size)
-    epochs = range(places.start // plan.n_sources, (places.stop - 1) // plan.n_sources + 1)
-    stream = torch.cat([epoch_order(plan.n_sources, epoch, seed) for epoch in epochs])
-    start = places.start - epochs.start * plan.n_sources
-    return stream[start : start + plan.batch_size]
 
 
 def image_rows(image_set: ImageSet) -> Tensor:
@@ -116,30 +49,6 @@ def image_rows(image_set: ImageSet) -> Tensor:
         rows.setdefault(source_id, []).append(row)
     width = max(map(len, rows.values()))
     return torch.tensor([(found * width)[:width] for found in rows.values()])
-
-
-def choose_precision(config: TrainConfig, device: torch.device) -> str:
-    """Name Fabric's precision: bf16 where the processor multiplies in it, else fp32."""
-    if config.precision != "auto":
-        return {"fp32": "32-true", "bf16": "bf16-mixed"}[config.precision]
-    if device.type == "cuda":
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
-    capable = torch.cpu.get_capabilities()
-    native = capable.get("avx512_bf16", False) or capable.get("amx_bf16", False)
-    return "bf16-mixed" if native else "32-true"
-
-
-@contextmanager
-def flush_denormals() -> Iterator[None]:
-    """Round numbers below 1e-38 to 0: on the empty sky of rendered fields they slow a CPU tenfold.
-
-    Threads that torch started before keep their own setting: enter this before the first computation.
-    """
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)
 
 
 class Trainer:
@@ -243,7 +152,7 @@ class Trainer:
     def draw_views(self, mine: Tensor) -> tuple[Tensor, Tensor]:
         """Draw this step's two standardised views of the given sources."""
         rank = self.fabric.global_rank
-        seed = _mix(self.config.train.seed, self.step, rank + 1)
+        seed = mix_seeds(self.config.train.seed, self.step, rank + 1)
         generator = torch.Generator().manual_seed(seed)
         picks = torch.randint(self.rows.shape[1], (2, len(mine)), generator=generator)
         first, second = (
@@ -330,7 +239,7 @@ class Trainer:
 def _launch(config: TrainConfig) -> Fabric:
     """Start Fabric in the precision that the device computes fastest in."""
     device = Fabric(accelerator=config.accelerator, devices=1).device
-    precision: Any = choose_precision(config, device)
+    precision: Any = "bf16-mixed" if computes_in_bf16(config.precision, device) else "32-true"
     fabric = Fabric(accelerator=config.accelerator, devices=config.devices, precision=precision)
     fabric.launch()
     return fabric
@@ -340,14 +249,6 @@ def monitor_steps(n_steps: int, every: float) -> set[int]:
     """List the steps after which the encoder is looked at; the last is always one."""
     looks = int(1 / every) if every > 0 else 0
     return {max(1, round(n_steps * every * look)) for look in range(1, looks + 1)} | {n_steps}
-
-
-def _mix(*numbers: int) -> int:
-    """Make one seed of several numbers, so that neighbours share no stream."""
-    seed = 0
-    for number in numbers:
-        seed = (seed * 6_364_136_223_846_793_005 + number + 1_442_695_040_888_963_407) % 2**63
-    return seed
 
 
 Journal = Callable[[int, dict[str, float]], None]
