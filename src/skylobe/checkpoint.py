@@ -74,7 +74,7 @@ def load_model(name_or_path: str | Path, *, device: str | torch.device = "cpu") 
                 f"{', '.join(shipped_models()) or 'none'}; give a folder or one of these names."
             )
         folder = Path(str(resources.files("skylobe") / "models" / str(name_or_path)))
-    config = _read_json(folder / "config.json")
+    config = read_json(folder / "config.json")
     if config.get("format") != FORMAT:
         raise CheckpointError(
             f"{folder}: model format {config.get('format')}, this version reads {FORMAT}; install "
@@ -86,7 +86,7 @@ def load_model(name_or_path: str | Path, *, device: str | torch.device = "cpu") 
     return Model(
         name=config["name"],
         encoder=encoder.to(device).eval(),
-        preprocessing=from_dict(Preprocessing, _read_json(folder / "preprocessing.json")),
+        preprocessing=from_dict(Preprocessing, read_json(folder / "preprocessing.json")),
         provenance=config.get("provenance", {}),
         card=card.read_text(encoding="utf-8") if card.exists() else "",
     )
@@ -150,7 +150,12 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
         temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON file of a model folder.
+
+    Raises:
+        CheckpointError: If it is missing or not a JSON object.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -122,7 +122,7 @@ def finetune_many(
         DataError: If the labels cannot be learnt from, or the sets differ in length.
     """
     plain = {repr({**to_dict(one), "seed": 0}) for one in configs}
-    lengths = {len(_known(one)) for one in labelled}
+    lengths = {len(labelled_sources(one)) for one in labelled}
     if len(plain) > 1 or len(lengths) > 1 or len(configs) != len(labelled):
         raise DataError(
             "Trainings that run as one need as many labels each and settings that differ in the seed "
@@ -141,7 +141,9 @@ def _train(
     progress: bool,
     stop_after: int | None,
 ) -> list[Tuned]:
-    parts = [_split(_known(one), config) for one, config in zip(labelled, configs, strict=True)]
+    parts = [
+        _split(labelled_sources(one), config) for one, config in zip(labelled, configs, strict=True)
+    ]
     n_classes = len(labelled[0].class_names)
     networks = [build_network(model, n_classes, config) for config in configs]
     loop = Loop(networks, [part.train for part in parts], model.preprocessing, configs)
@@ -172,8 +174,12 @@ def _train(
     ]
 
 
-def _known(image_set: ImageSet) -> ImageSet:
-    """Keep the labelled sources, and refuse labels that teach nothing."""
+def labelled_sources(image_set: ImageSet) -> ImageSet:
+    """Keep the labelled sources, and refuse labels that teach nothing.
+
+    Raises:
+        DataError: If a class has no source, or there are fewer than two classes.
+    """
     if image_set.labels is None:
         raise DataError(f"{image_set.name}: has no labels; give the table a label column.")
     known = image_set.select(image_set.labels >= 0)
