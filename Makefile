@@ -20,6 +20,7 @@ docs: environment
 
 bench: environment
 	@$(BIN)/python benchmarks/step.py
+	@$(BIN)/python benchmarks/adapt.py
 
 results: environment
 	@$(BIN)/python benchmarks/probe.py --write

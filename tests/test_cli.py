@@ -251,6 +251,37 @@ def test_a_stopped_run_says_what_next(
     assert message in err
 
 
+def test_finetune_then_predict(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    code, text, err = run(
+        capsys, "finetune", "--data", table, "--out", tmp_path / "mine", "--settings.n_views", "1"
+    )
+    assert code == 0, err
+    assert "Classifier of" in text
+    decisions = tmp_path / "decisions.csv"
+    code, text, err = run(
+        capsys, "predict", "--data", table, "--classifier", tmp_path / "mine", "--out", decisions
+    )
+    assert code == 0, err
+    assert "0 failed" in text
+    assert decisions.read_text().startswith('"source_id","file","status","predicted"')
+
+
+def test_the_full_budget_tunes_and_says_when_it_could_not_calibrate(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    common = ["--data", table, "--out", tmp_path / "mine", "--budget", "full"]
+    settings = ["--recipe", "paper", "--settings.epochs", "1", "--settings.n_blocks", "0"]
+    code, text, err = run(capsys, "finetune", *common, *settings)
+    assert code == 0, err
+    assert "validation_share 0.2" in text
+    code, _, err = run(capsys, "finetune", *common, "--settings.soup", "1")
+    assert code == 2
+    assert "no field 'soup'" in err
+    code, _, err = run(capsys, "finetune", *common[:4], "--settings.soup", "1")
+    assert code == 2
+    assert "soup" in err
+
+
 def test_a_config_that_is_not_yaml_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     (tmp_path / "run.yaml").write_text("train: [unclosed")
     code, _, err = run(capsys, "pretrain", "--config", tmp_path / "run.yaml")

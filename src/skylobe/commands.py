@@ -12,7 +12,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from skylobe.config import PretrainConfig, to_dict
+from skylobe.config import FinetuneConfig, PretrainConfig, to_dict
+from skylobe.errors import ConfigError
 
 if TYPE_CHECKING:
     from skylobe.index import Neighbours
@@ -155,6 +156,83 @@ def probe(
     if out is not None:
         results.write_curves(out, curves)
         console.print(f"Numbers: {out}", soft_wrap=True)
+
+
+def finetune(
+    data: str,
+    out: Path,
+    model: str = "skylobe-fast",
+    budget: Literal["fast", "full"] = "fast",
+    recipe: Literal["skylobe", "paper"] = "skylobe",
+    split: str | None = None,
+    settings: Options | None = None,
+    options: Options | None = None,
+) -> None:
+    """Make a classifier from a labelled set; the same command again goes on where it stopped.
+
+    Args:
+        data: Labelled set: name of a data set, or a table of your own with a label column.
+        out: Folder of the classifier.
+        model: Name of a shipped model, or a model folder.
+        budget: fast fits one linear layer on the frozen encoder in seconds; full tunes the encoder.
+        recipe: Settings of the full budget to start from; paper is Table 4.
+        split: train, validation or test; all labelled sources by default.
+        settings: Changes to the recipe, such as --settings.n_blocks 1, or of the fast budget
+            (method, with_measures, n_views, seed).
+        options: Of the set, such as --options.subset confident.
+    """
+    from skylobe import adapting, checkpoint, classifier, datasets, finetuning
+    from skylobe.config import finetune_recipe, from_dict
+
+    image_set = datasets.load(data, split=split, **(options or {}))
+    loaded = checkpoint.load_model(model)
+    if budget == "fast":
+        try:
+            made = adapting.adapt(loaded, image_set, **(settings or {}))
+        except TypeError as error:
+            raise ConfigError(f"--settings: {error}; see skylobe finetune --help.") from None
+    else:
+        config = from_dict(FinetuneConfig, to_dict(finetune_recipe(recipe)) | (settings or {}))
+        tuned = finetuning.finetune(loaded, image_set, config, folder=out, progress=True)
+        made = finetuning.as_classifier(tuned, image_set)
+    classifier.save_classifier(made, out)
+    console = Console()
+    console.print(f"Classifier of {', '.join(made.class_names)}: {out}", soft_wrap=True)
+    if len(made.calibration.scores) == 0:
+        console.print(
+            "Not calibrated: no labels were kept out; give --settings.validation_share 0.2.",
+            soft_wrap=True,
+        )
+
+
+def predict(
+    data: Path,
+    classifier: Path,
+    out: Path,
+    level: float = 0.9,
+    pixel_scale: float | None = None,
+) -> None:
+    """Classify a catalogue or folder: probabilities, decision, when to abstain, how unusual.
+
+    Args:
+        data: Table with an id and a file column, or a folder of images.
+        classifier: Folder written by skylobe finetune.
+        out: Table to write: FITS, VOTable, ECSV, CSV or Parquet by its ending.
+        level: Share of sources whose true class must be in the prediction set; abstain marks those
+            whose set is not one class.
+        pixel_scale: Arcsec per pixel; read off each file by default.
+    """
+    from skylobe import predicting
+    from skylobe.classifier import load_classifier
+
+    loaded = load_classifier(classifier, device=_device())
+    done = predicting.predict(
+        loaded, data, out, level=level, pixel_scale=pixel_scale, progress=True
+    )
+    Console().print(
+        f"{done.n_sources} sources, {done.n_failed} failed, {done.n_abstained} undecided: {out}",
+        soft_wrap=True,
+    )
 
 
 def search(
@@ -311,6 +389,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "pretrain": pretrain,
     "embed": embed_set,
     "probe": probe,
+    "finetune": finetune,
+    "predict": predict,
     "search": search,
     "quickstart": quickstart,
     "info": info,

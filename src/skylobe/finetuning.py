@@ -21,9 +21,11 @@ from torch.nn import functional
 
 from skylobe import storage
 from skylobe.augment import make_views
-from skylobe.checkpoint import Model
+from skylobe.calibration import Calibration
+from skylobe.checkpoint import Model, versions
+from skylobe.classifier import Classifier, unit
 from skylobe.config import FinetuneConfig, Preprocessing, ViewConfig, to_dict
-from skylobe.embedding import features
+from skylobe.embedding import embed, features
 from skylobe.encoder import Encoder, build_encoder
 from skylobe.errors import CheckpointError, DataError, TrainingError
 from skylobe.head import Head, build_head
@@ -514,6 +516,42 @@ def predict_logits(
         with torch.inference_mode():
             parts.append(tuned.head(found).cpu())
     return torch.cat(parts).numpy()
+
+
+def as_classifier(tuned: Tuned, labelled: ImageSet) -> Classifier:
+    """Add calibration and reference to a training, to use it on other images.
+
+    The calibration is learnt from the labels that were kept out; without them the probabilities stay as
+    they are and every source is abstained from.
+
+    Args:
+        tuned: The training.
+        labelled: The set it was trained on.
+    """
+    known = labelled_sources(labelled)
+    kept_in = np.setdiff1d(np.arange(len(known)), tuned.validation_rows)
+    calibration = Calibration()
+    if len(tuned.validation_rows):
+        held_out = known.select(tuned.validation_rows)
+        calibration = Calibration.fit(predict_logits(tuned, held_out), _labels(held_out))
+    model = replace(tuned.model, encoder=tuned.model.encoder.cpu())
+    reference = embed(model, known.select(kept_in), n_views=tuned.n_views).vectors
+    return Classifier(
+        model=model,
+        head=tuned.head.cpu(),
+        class_names=tuned.class_names,
+        n_views=tuned.n_views,
+        with_measures=False,
+        calibration=calibration,
+        reference=unit(reference),
+        provenance={
+            "data": labelled.name,
+            "labels": len(kept_in),
+            "held_out": len(tuned.validation_rows),
+            "config": to_dict(tuned.config),
+            "versions": versions(),
+        },
+    )
 
 
 class _Best:

@@ -63,7 +63,7 @@ def load(
         ConfigError: If a split is asked for and there is none.
     """
     table = read_catalogue(path)
-    columns = {part: _column(table, part, path) for part in KNOWN_NAMES}
+    columns = {part: find_column(table, part) for part in KNOWN_NAMES}
     for part in ("id", "file"):
         if columns[part] is None:
             raise DataError(
@@ -74,11 +74,11 @@ def load(
     if split is not None:
         table, columns, splits = _rows_of(split, table, columns, splits, path)
     ids = _distinct(columns["id"], path)
-    files = [read_image(path.parent / str(file)) for file in _values(columns["file"])]
+    files = [read_image(path.parent / str(file)) for file in as_text(columns["file"])]
     labels, names = _labels(columns["label"], class_names, path)
     return ImageSet(
         name=path.stem,
-        images=_images(files, ids, width_pix, scaling or ScalingConfig()),
+        images=normalised(files, ids, width_pix, scaling or ScalingConfig()),
         source_ids=ids,
         labels=labels,
         class_names=names,
@@ -125,23 +125,25 @@ def load_files(
         pixel_scale: Arcsec per pixel; ``None`` reads it off the files.
         scaling: Intensity scaling of physical pixels; ``None`` is MiraBest-F's.
     """
-    ids = _distinct([_stem(one) for one in paths], origin)
+    ids = _distinct([stem(one) for one in paths], origin)
     files = [read_image(one) for one in paths]
     return ImageSet(
         name=origin.name,
-        images=_images(files, ids, width_pix, scaling or ScalingConfig()),
+        images=normalised(files, ids, width_pix, scaling or ScalingConfig()),
         source_ids=ids,
         positions=positions_of(files),
         pixel_scale=pixel_scale or _common_scale(files, origin),
     )
 
 
-def _stem(path: Path) -> str:
+def stem(path: Path) -> str:
+    """Give the file name without its ending, however many parts that has."""
     endings = [one for one in ENDINGS if path.name.lower().endswith(one)]
     return path.name[: -len(max(endings, key=len))] if endings else path.name
 
 
-def _column(table: Table, part: str, path: Path) -> Any:  # noqa: ANN401  (astropy column)
+def find_column(table: Table, part: str) -> Any:  # noqa: ANN401  (astropy column)
+    """Find the column of one of ``KNOWN_NAMES``; ``None`` if there is none."""
     found = [name for name in table.colnames if name.lower() in KNOWN_NAMES[part]]
     if not found:
         return None
@@ -149,7 +151,7 @@ def _column(table: Table, part: str, path: Path) -> Any:  # noqa: ANN401  (astro
     return table[best]
 
 
-def _values(column: Iterable[Any]) -> list[str]:
+def as_text(column: Iterable[Any]) -> list[str]:
     """Give the entries as text; masked ones are empty."""
     return [
         "" if value is np.ma.masked else value.decode() if isinstance(value, bytes) else str(value)
@@ -158,7 +160,7 @@ def _values(column: Iterable[Any]) -> list[str]:
 
 
 def _distinct(column: Iterable[Any], path: Path) -> NDArray[np.str_]:
-    ids = np.array(_values(column))
+    ids = np.array(as_text(column))
     names, counts = np.unique(ids, return_counts=True)
     if (counts > 1).any():
         name = names[counts > 1][0]
@@ -173,7 +175,7 @@ def _distinct(column: Iterable[Any], path: Path) -> NDArray[np.str_]:
 def _splits(column: Iterable[Any] | None, path: Path) -> NDArray[np.str_] | None:
     if column is None:
         return None
-    values = np.array([{"valid": "validation"}.get(v, v) for v in _values(column)])
+    values = np.array([{"valid": "validation"}.get(v, v) for v in as_text(column)])
     unknown = sorted(set(values.tolist()) - set(SPLITS))
     if unknown:
         raise DataError(f"{path}: unknown split {unknown[0]!r}; use {', '.join(SPLITS)}.")
@@ -202,7 +204,7 @@ def _labels(
     """Number the classes; an empty entry is −1, not labelled."""
     if column is None:
         return None, ()
-    values = ["" if value in ("nan", "None") else value for value in _values(column)]
+    values = ["" if value in ("nan", "None") else value for value in as_text(column)]
     names = class_names or tuple(sorted(set(values) - {""}))
     for row, value in enumerate(values):
         if value and value not in names:
@@ -227,7 +229,7 @@ def _positions(
             if not sexagesimal:
                 ra, dec = (np.ma.filled(np.ma.asarray(c, float), np.nan) for c in (ra, dec))
                 return SkyCoord(ra, dec, unit=units)
-            return SkyCoord(_values(ra), _values(dec), unit=units)
+            return SkyCoord(as_text(ra), as_text(dec), unit=units)
         except (ValueError, u.UnitsError) as error:
             raise DataError(
                 f"{path}: ra or dec cannot be read ({error}); write degrees, or 12:34:56 −00:30:00."
@@ -248,9 +250,14 @@ def _common_scale(files: list[ImageFile], path: Path) -> float | None:
     return float(np.median(scales))
 
 
-def _images(
+def normalised(
     files: list[ImageFile], ids: NDArray[np.str_], width_pix: int, scaling: ScalingConfig
 ) -> torch.Tensor:
+    """Normalise files' pixels: physical ones by ``scaling``, pictures by a min–max.
+
+    Returns:
+        ``(file, 1, width, width)``; ``uint8`` if all are, else ``float32``.
+    """
     images = [
         normalise(
             file.pixels,
