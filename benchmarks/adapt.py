@@ -1,9 +1,8 @@
 """Time the fast budget and compare it with tuning one block, on the same draws of 364 labels.
 
-364 labels are drawn from the 833 confident MiraBest sources, stratified; the other 469 are the test set of the
-draw. The fast budget is timed end to end: images in memory to a calibrated classifier. The measures of shape
-were chosen with 729 of these sources in view, so that the fast budget with measures has an advantage here that
-the embedding alone does not have.
+364 labels are drawn from the 833 confident MiraBest sources, stratified; the other 469 are the test set
+of the draw. The fast budget is timed end to end: images in memory to a calibrated classifier. The measures
+of shape were chosen with 729 of these sources in view, an advantage that the embedding alone has not.
 
 Run: ``python benchmarks/adapt.py`` (about 10 minutes on 2 cores).
 """

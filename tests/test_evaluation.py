@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from conftest import lobes
+from skylobe.adapting import adapt
 from skylobe.checkpoint import Model
+from skylobe.classifier import Classifier
 from skylobe.config import EncoderConfig, Preprocessing
 from skylobe.encoder import build_encoder
 from skylobe.errors import DataError
-from skylobe.evaluation import label_curves, train_and_test, untrained
+from skylobe.evaluation import label_curves, score, train_and_test, untrained
 from skylobe.records import ImageSet
 
 
@@ -69,3 +72,29 @@ def test_unknown_labels_are_left_out_and_no_labels_are_an_error(synthetic: Image
 def test_an_empty_split_is_an_error(synthetic: ImageSet):
     with pytest.raises(DataError, match="40 sources to train on and 0 to test on"):
         train_and_test(replace(synthetic, splits=np.array(["train"] * 40)))
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    grid = Preprocessing(crop_pix=32, pixel_scale=1.8 * 70 / 32, mean=0.02, std=0.1)
+    encoder = build_encoder(EncoderConfig(stem="fast", width=8)).eval()
+    return adapt(Model("toy", encoder, grid), lobes(40, seed=7))
+
+
+def test_two_test_sets_give_the_numbers_each_gives_alone(classifier: Classifier):
+    easy, hard = lobes(30, seed=8), lobes(50, seed=9)
+    hard = replace(hard, labels=np.random.default_rng(0).permutation(hard.labels))
+    both = score(classifier, {"easy": easy, "hard": hard})
+    assert both["easy"] == score(classifier, {"easy": easy})["easy"]
+    assert both["hard"] == score(classifier, {"hard": hard})["hard"]
+    assert score(classifier, {"hard": hard, "easy": easy}) == both
+    assert both["easy"].n_test == 30
+    assert both["hard"].error > both["easy"].error
+    assert both["hard"].interval[0] < both["hard"].error < both["hard"].interval[1]
+
+
+def test_test_sets_that_cannot_be_scored_are_refused(classifier: Classifier):
+    with pytest.raises(DataError, match="its classes are a, b"):
+        score(classifier, {"other": replace(lobes(4), class_names=("a", "b"))})
+    with pytest.raises(DataError, match="no source of class 'two'"):
+        score(classifier, {"half": replace(lobes(4), labels=np.zeros(4, dtype=np.int64))})

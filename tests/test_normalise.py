@@ -3,6 +3,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn import functional
 
 from skylobe.config import Preprocessing, ScalingConfig
 from skylobe.errors import DataError
@@ -107,3 +108,37 @@ def test_statistics_match_a_direct_computation():
     mean, std = corpus_statistics(images, Preprocessing(crop_pix=6, mean=3.0, std=9.0))
     assert mean == pytest.approx(float(crop.mean()))
     assert std == pytest.approx(float(crop.std(correction=0)), rel=1e-5)
+
+
+@pytest.mark.parametrize("scale", [15.0, 2.5, 1.1])
+def test_a_known_gaussian_keeps_its_place_and_size_on_the_sky(scale: float):
+    sigma, x, y = 20.0, 14.0, -9.0  # arcsec
+    width = 2 * round(150 / scale)
+    offsets = (np.arange(width) - (width - 1) / 2) * scale
+    pixels = np.exp(-((offsets[None] - x) ** 2 + (offsets[:, None] - y) ** 2) / (2 * sigma**2))
+    image = torch.from_numpy(pixels.astype(np.float32))[None, None]
+    grid = Preprocessing(crop_pix=70, pixel_scale=1.8)
+    seen = prepare(image, grid, pixel_scale=scale)[0, 0].double().numpy()
+    place = (np.arange(70) - 34.5) * 1.8
+    total = seen.sum()
+    found_x, found_y = (seen.sum(0) @ place) / total, (seen.sum(1) @ place) / total
+    assert found_x == pytest.approx(x, abs=0.9)
+    assert found_y == pytest.approx(y, abs=0.9)
+    spread = np.sqrt(seen.sum(1) @ (place - found_y) ** 2 / total)
+    # linear interpolation between pixels of this scale widens by its own spread
+    assert spread == pytest.approx(np.hypot(sigma, scale / 6**0.5), rel=0.06)
+
+
+def test_resampling_by_angle_joins_the_whole_pixel_case():
+    image = torch.rand(1, 1, 160, 160, generator=torch.Generator().manual_seed(0))
+    image = functional.avg_pool2d(image, 9, 1, 4)
+    grid = Preprocessing(crop_pix=48, pixel_scale=2.625)
+    whole = prepare(image, grid, pixel_scale=1.8)
+    shifted = prepare(image, grid, pixel_scale=1.8 * 1.003)
+    assert float((whole - shifted)[..., 4:-4, 4:-4].abs().max()) < 0.03
+
+
+def test_beyond_a_small_image_lies_blank_sky():
+    seen = prepare(torch.ones(1, 1, 4, 4), Preprocessing(), pixel_scale=15.0)
+    assert float(seen[0, 0, 35, 35]) == pytest.approx(1)
+    assert float(seen[0, 0, 0, 35]) == 0

@@ -1,4 +1,4 @@
-"""A labelled set and embeddings to label curves: the same sources and draws for every embedding."""
+"""Labelled sets to honest numbers: label curves on the same draws, scores of each test set on its own."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -7,13 +7,16 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from skylobe.calibration import reliability
 from skylobe.checkpoint import Model
+from skylobe.classifier import Classifier
 from skylobe.encoder import build_encoder
 from skylobe.errors import DataError
 from skylobe.probe import (
     CurvePoint,
     Method,
     Vectors,
+    clopper_pearson,
     counts_up_to,
     label_curve,
     rows_per_class,
@@ -73,6 +76,65 @@ def label_curves(
         ]
         for name, found in vectors.items()
     }
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """How a classifier did on one test set.
+
+    Args:
+        n_errors: Sources that got another class than theirs.
+        n_test: Sources.
+        calibration_error: Expected calibration error, between 0 and 1.
+    """
+
+    n_errors: int
+    n_test: int
+    calibration_error: float
+
+    @property
+    def error(self) -> float:
+        """Per cent."""
+        return 100 * self.n_errors / self.n_test
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Per cent. 95 % Clopper–Pearson interval for a test set of this size."""
+        return clopper_pearson(self.n_errors, self.n_test)
+
+
+def score(classifier: Classifier, test_sets: Mapping[str, ImageSet]) -> dict[str, Score]:
+    """Score a classifier on several test sets, each on its own.
+
+    Args:
+        classifier: What to score.
+        test_sets: Labelled images by name, with the classifier's classes.
+
+    Raises:
+        DataError: If a set has other classes, or no source of one of them.
+
+    Deviation: one count per test set; the authors' code pools each set with those before it.
+    """
+    return {name: _score(classifier, name, one) for name, one in test_sets.items()}
+
+
+def _score(classifier: Classifier, name: str, test_set: ImageSet) -> Score:
+    if test_set.class_names != classifier.class_names or test_set.labels is None:
+        raise DataError(
+            f"{name}: its classes are {', '.join(test_set.class_names) or 'unknown'}, the classifier's "
+            f"{', '.join(classifier.class_names)}; give a set labelled with these, in this order."
+        )
+    known = test_set.select(test_set.labels >= 0)
+    assert known.labels is not None
+    missing = sorted(set(range(len(known.class_names))) - set(known.labels.tolist()))
+    if missing:
+        raise DataError(
+            f"{name}: has no source of class {known.class_names[missing[0]]!r}, so its error would not "
+            "speak of all classes; add some, or train without the class."
+        )
+    probabilities = classifier.probabilities(classifier.vectors(known))
+    n_errors = int((probabilities.argmax(1) != known.labels).sum())
+    return Score(n_errors, len(known), reliability(probabilities, known.labels).error)
 
 
 def _draw(labels: NDArray[np.int64], count: int, per_class: bool, seed: int) -> NDArray[np.int64]:

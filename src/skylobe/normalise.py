@@ -4,6 +4,7 @@ Every path (data sets, rendered fields, the user's files, training, embedding, s
 functions. They do not read files and do not know surveys.
 """
 
+import functools
 import warnings
 from dataclasses import replace
 from typing import Any
@@ -130,15 +131,20 @@ def prepare(
 ) -> Float[Tensor, "batch 1 crop crop"]:
     """Bring stored images to the encoder's grid: scale, centre crop, standardise.
 
+    A survey's pixels are resampled by angle: the encoder sees the same arcseconds of any survey. The beam
+    stays the survey's own; nothing sharpens a coarse one.
+
     Args:
         images: ``(batch, 1, height, width)``, ``uint8`` or ``float32``.
         preprocessing: That of the encoder.
         pixel_scale: Arcsec per pixel of the images; ``None`` takes ``preprocessing.image_scale``.
     """
     crop, scale = preprocessing.crop_pix, pixel_scale or preprocessing.image_scale
-    same_grid = np.isclose(scale, preprocessing.pixel_scale, rtol=1e-3)
-    window = crop if same_grid else max(1, round(crop * preprocessing.pixel_scale / scale))
+    exact = crop * preprocessing.pixel_scale / scale
+    window = max(1, round(exact))
     values = as_float(images)
+    if not np.isclose(window, exact, rtol=1e-3):
+        return standardise(_resample(values, crop, exact), preprocessing)
     height, width = values.shape[2:]
     top, left = (height - window) // 2, (width - window) // 2
     # negative padding crops; positive padding surrounds a small image with blank sky
@@ -147,6 +153,31 @@ def prepare(
         size = (crop, crop)
         values = functional.interpolate(values, size, mode="bilinear", antialias=True)
     return standardise(values, preprocessing)
+
+
+def _resample(
+    values: Float[Tensor, "batch 1 height width"], crop: int, window: float
+) -> Float[Tensor, "batch 1 crop crop"]:
+    """Resample the central square of ``window`` pixels, not a whole number, to ``crop`` pixels."""
+    rows, columns = (
+        _weights(size, crop, window).to(values.device, values.dtype) for size in values.shape[2:]
+    )
+    return rows @ values @ columns.t()
+
+
+@functools.lru_cache(maxsize=64)
+def _weights(size: int, crop: int, window: float) -> Float[Tensor, "crop size"]:
+    """Give the share of each input pixel in each output pixel: linear, widened when shrinking.
+
+    What lies outside the input counts as 0.
+    """
+    step = window / crop
+    width = max(1.0, step)
+    centres = size / 2 + (torch.arange(crop, dtype=torch.float64) + 0.5 - crop / 2) * step
+    margin = int(np.ceil(width + max(0.0, (window - size) / 2))) + 1
+    pixels = torch.arange(-margin, size + margin, dtype=torch.float64) + 0.5
+    weights = (1 - (centres[:, None] - pixels).abs() / width).clamp(min=0)
+    return (weights / weights.sum(1, keepdim=True))[:, margin : margin + size].float()
 
 
 def corpus_statistics(

@@ -1,7 +1,8 @@
 """FR-DEEP: the same 658 FRI and FRII sources in VLA FIRST and in NVSS.
 
 Contents: 150×150 cut-outs in Jy/beam with WCS: FIRST at 1.8″ (beam 5.4″), NVSS at 15″ (beam 45″),
-normalised on loading. The two images of a source share its ``source_id``.
+normalised on loading. The two images of a source share its ``source_id`` and show the same 270″: 150
+pixels of FIRST, the central 18 of NVSS, whose whole cut-outs are 37.5′ wide and full of other sources.
 Classes: FRI 269, FRII 389.
 Splits: none is published; split by source, never by image.
 Licence: FIRST and NVSS images for scholarly, educational and private non-commercial use.
@@ -21,6 +22,7 @@ from skylobe.records import ImageSet
 
 SURVEYS = {"FIRST": ("VLA FIRST", 1.8), "NVSS": ("NVSS", 15.0)}
 CLASSES = ("FRI", "FRII")
+FIELD = 270.0  # arcsec
 HOME = "FR-DEEP v2 (Tang, Scaife & Leahy 2019)"
 
 
@@ -52,11 +54,12 @@ def load(
         raise DataError(f"{folder}: holds no .fits.fz file; copy the set from {HOME} again.")
     files = [read_image(path) for path in paths]
     names = [path.name.removesuffix(".fits.fz").rsplit("_", 1) for path in paths]
+    full_name, pixel_scale = SURVEYS[survey]
+    width_pix = round(FIELD / pixel_scale)
     images = [
-        normalise(file.pixels, width_pix=150, source_id=path.name)
+        normalise(file.pixels, width_pix=width_pix, source_id=path.name)
         for file, path in zip(files, paths, strict=True)
     ]
-    full_name, pixel_scale = SURVEYS[survey]
     return ImageSet(
         name=f"frdeep ({survey})",
         images=torch.from_numpy(np.stack(images))[:, None],
