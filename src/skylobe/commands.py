@@ -273,6 +273,61 @@ def search(
         Console().print(f"Gallery: {out}", soft_wrap=True)
 
 
+def reproduce(
+    table: Literal["table6"],
+    model: str = "skylobe-fast",
+    seeds: int = 10,
+    labels: Sequence[int] | None = None,
+    max_images: int | None = None,
+    tiny: bool = False,
+    out: Path | None = None,
+) -> None:
+    """Repeat a table of the paper, every test set counted on its own; a stopped run goes on.
+
+    Args:
+        table: table6 tests on the confident sources (Figure 4) and on the uncertain ones (Figure 5).
+        model: Name of a shipped model, or a model folder.
+        seeds: Trainings per row and start.
+        labels: Rows, by their count of labels; all by default.
+        max_images: Images that a training may see; rows of many labels then get fewer epochs.
+        tiny: A few steps of each training, to see that everything works.
+        out: Markdown file to write the tables to.
+    """
+    import torch
+
+    from skylobe import checkpoint, datasets, storage
+    from skylobe.config import finetune_recipe
+    from skylobe.experiments import running
+
+    confident = {
+        split: datasets.load("mirabest", subset="confident", split=split)
+        for split in ("train", "test")
+    }
+    uncertain = datasets.load("mirabest", subset="uncertain", split="test")
+    tests = {"confident": confident["test"], "uncertain": uncertain}
+    rows = running.choose_rows(labels)
+    experiment = running.LabelExperiment(
+        checkpoint.load_model(model),
+        confident["train"],
+        tests,
+        finetune_recipe("paper"),
+        range(1 if tiny else seeds),
+        100 if tiny else max_images,
+        together=torch.cuda.is_available(),
+    )
+    outcomes = experiment.run(rows, storage.cache_dir() / "experiments")
+    parts = [
+        f"**{len(test)} {name} test sources**, error in per cent, mean ± standard error over seeds\n\n"
+        + running.tabulate(outcomes, rows, name, len(test), published=name == "confident")
+        for name, test in tests.items()
+    ]
+    text = "\n\n".join(parts)
+    Console().print(text, soft_wrap=True, highlight=False, markup=False)
+    if out is not None:
+        with storage.write_atomically(out) as path:
+            path.write_text(text + "\n", encoding="utf-8")
+
+
 def quickstart(
     out: Path = Path("report.html"),
     model: str = "skylobe-fast",
@@ -392,6 +447,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "finetune": finetune,
     "predict": predict,
     "search": search,
+    "reproduce": reproduce,
     "quickstart": quickstart,
     "info": info,
 }
