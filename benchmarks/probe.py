@@ -44,7 +44,12 @@ def vectors_of(model_name: str, image_set: ImageSet) -> dict[str, np.ndarray]:
     found["untrained on 70 pixels, 8 views"] = embed(twin, image_set, n_views=8).vectors
     images = prepare(image_set.images, Preprocessing(), pixel_scale=image_set.pixel_scale)
     parts = [measure(part) for part in torch.split(images, 256)]
-    return found | {"measures of shape alone": torch.cat(parts).numpy()}
+    measures = torch.cat(parts).numpy()
+    eight = found[f"{model_name}, 8 views"]
+    return found | {
+        "measures of shape alone": measures,
+        f"{model_name}, 8 views, and measures": np.concatenate([eight, measures], axis=1),
+    }
 
 
 def cross_validation(model_name: str, vectors: dict[str, np.ndarray], labels: np.ndarray) -> str:
