@@ -12,15 +12,13 @@ from skylobe.encoder import build_encoder
 from skylobe.errors import CheckpointError, ConfigError, DataError
 from skylobe.finetuning import (
     Loop,
-    build_network,
     class_weights,
     finetune,
     finetune_many,
-    frozen_blocks,
-    parameter_groups,
     predict_logits,
     view_config,
 )
+from skylobe.network import build_network, frozen_blocks, parameter_groups
 from skylobe.schedule import learning_rate
 
 CONFIG = FinetuneConfig(epochs=3, batch_size=16, lr=0.01, views=STILL, accelerator="cpu")
@@ -125,6 +123,9 @@ def test_each_training_of_several_keeps_its_own_seed(model):
 def test_trainings_of_unlike_settings_do_not_run_as_one(model):
     with pytest.raises(DataError, match="one by one"):
         finetune_many(model, [lobes(20)] * 2, [CONFIG, replace(CONFIG, lr=0.5)])
+    patient = replace(CONFIG, validation_share=0.2, patience=2)
+    with pytest.raises(DataError, match="no patience"):
+        finetune_many(model, [lobes(20)] * 2, [patient, replace(patient, seed=1)])
 
 
 def test_a_stopped_training_goes_on_as_if_it_had_not_been(model, tmp_path):
@@ -146,6 +147,17 @@ def test_early_stopping_keeps_the_best_weights_and_the_validation_rows_apart(mod
     tuned = finetune(model, lobes(80), config)
     assert 15 <= len(tuned.validation_rows) <= 25
     assert set(lobes(80).labels[tuned.validation_rows]) == {0, 1}
+
+
+def test_a_stopped_training_remembers_its_best_weights(model, tmp_path):
+    config = replace(CONFIG, epochs=12, validation_share=0.25, patience=2, views=ViewConfig())
+    finetune(model, lobes(80), config, folder=tmp_path, stop_after=20)
+    resumed = finetune(model, lobes(80), config, folder=tmp_path)
+    straight = finetune(model, lobes(80), config)
+    assert np.array_equal(predict_logits(resumed, lobes(80)), predict_logits(straight, lobes(80)))
+    other = replace(lobes(80), labels=1 - lobes(80).labels)
+    with pytest.raises(CheckpointError, match="other labels"):
+        finetune(model, other, config, folder=tmp_path)
 
 
 def test_balanced_weights_make_classes_weigh_the_same():

@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from skylobe.calibration import Calibration
 from skylobe.checkpoint import Model, versions
 from skylobe.classifier import Classifier, describe, unit
+from skylobe.errors import ConfigError
 from skylobe.finetuning import labelled_sources
 from skylobe.head import Head, affine_head
 from skylobe.probe import check, fit_probe
@@ -90,6 +91,8 @@ def fit_head(
     """
     if method == "logistic":
         return _as_head(fit_probe(vectors, labels, seed=seed).pipeline)
+    if method != "ridge":
+        raise ConfigError(f"There is no method {method!r}; choose logistic or ridge.")
     check(vectors, labels)
     with threadpool_limits(1):
         ridge = make_pipeline(StandardScaler(), RidgeClassifierCV(alphas=PENALTIES))

@@ -5,7 +5,7 @@ their seed and their labels alone can run as one (``finetune_many``), with stack
 """
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from rich.progress import track
-from torch import Tensor, nn
-from torch.func import functional_call, stack_module_state
+from torch import Tensor
 from torch.nn import functional
 
 from skylobe import storage
@@ -26,9 +25,9 @@ from skylobe.checkpoint import Model, versions
 from skylobe.classifier import Classifier, unit
 from skylobe.config import FinetuneConfig, Preprocessing, ViewConfig, to_dict
 from skylobe.embedding import embed, features
-from skylobe.encoder import Encoder, build_encoder
 from skylobe.errors import CheckpointError, DataError, TrainingError
-from skylobe.head import Head, build_head
+from skylobe.head import Head
+from skylobe.network import Network, build_network, parameter_groups, set_training, stack
 from skylobe.normalise import prepare, standardise
 from skylobe.precision import computes_in_bf16, flush_denormals
 from skylobe.probe import stratified_rows
@@ -36,23 +35,7 @@ from skylobe.records import ImageSet
 from skylobe.schedule import Plan, batch_sources, learning_rate, mix_seeds
 
 STATE_FILE = "finetuning.pt"
-HEAD = "head"  # name of the head's parameters, as "encoder" is of the encoder's
 MOMENTUM = 0.9
-
-
-class Network(nn.Module):
-    """An encoder with a head on it."""
-
-    def __init__(self, encoder: Encoder, head: Head) -> None:
-        super().__init__()
-        self.encoder, self.head = encoder, head
-
-    def forward(
-        self, images: Float[Tensor, "batch 1 height width"]
-    ) -> Float[Tensor, "batch class"]:
-        """Give each image's logits."""
-        logits: Tensor = self.head(self.encoder(images))
-        return logits
 
 
 @dataclass(frozen=True)
@@ -125,10 +108,11 @@ def finetune_many(
     """
     plain = {repr({**to_dict(one), "seed": 0}) for one in configs}
     lengths = {len(labelled_sources(one)) for one in labelled}
-    if len(plain) > 1 or len(lengths) > 1 or len(configs) != len(labelled):
+    alike = len(plain) == 1 and len(lengths) == 1 and len(configs) == len(labelled)
+    if not alike or configs[0].patience is not None:
         raise DataError(
-            "Trainings that run as one need as many labels each and settings that differ in the seed "
-            "alone; train them one by one with finetune."
+            "Trainings that run as one need as many labels each, settings that differ in the seed "
+            "alone and no patience; train them one by one with finetune."
         )
     return _train(model, labelled, configs, None, progress=False, stop_after=None)
 
@@ -150,16 +134,17 @@ def _train(
     networks = [build_network(model, n_classes, config) for config in configs]
     loop = Loop(networks, [part.train for part in parts], model.preprocessing, configs)
     end = min(loop.plan.n_steps, stop_after or loop.plan.n_steps)
-    resume(loop, folder)
     best = _Best(parts[0].validation, model.preprocessing, configs[0])
+    resume(loop, best, folder)
     steps = range(loop.step, end)
     for _ in track(steps, description="Fine-tuning", disable=not progress):
         loss = loop.train_step()
         if loop.step % 50 == 0 or loop.step == end:
             _insist_finite(loss, loop.step)
-        if folder is not None and (loop.step % 200 == 0 or loop.step == end):
-            save(loop, folder)
-        if configs[0].patience is not None and best.exhausted(loop):
+        done = loop.step == end or (configs[0].patience is not None and best.exhausted(loop))
+        if folder is not None and (loop.step % 200 == 0 or done):
+            save(loop, best, folder)
+        if done:
             break
     loop.write_back()
     best.restore(networks[0])
@@ -238,87 +223,6 @@ def _split(known: ImageSet, config: FinetuneConfig) -> _Parts:
     return _Parts(known.select(rows), known.select(held_out), held_out)
 
 
-def build_network(model: Model, n_classes: int, config: FinetuneConfig) -> Network:
-    """Put a new head on a copy of the encoder, with only what will be tuned asking for gradients."""
-    if config.init == "random":
-        encoder = build_encoder(model.encoder.config, seed=config.seed)
-    else:
-        encoder = copy.deepcopy(model.encoder)
-    head = build_head(config.head, encoder.n_features, n_classes, seed=config.seed)
-    network = Network(encoder.to("cpu"), head)
-    for block in frozen_blocks(network, config):
-        block.requires_grad_(False)
-    return network
-
-
-def frozen_blocks(network: Network, config: FinetuneConfig) -> list[nn.Module]:
-    """List the blocks below the tuned ones, stem first.
-
-    Raises:
-        DataError: If more blocks are asked for than there are.
-    """
-    blocks = network.encoder.blocks
-    if config.n_blocks is None:
-        return []
-    if config.n_blocks > len(blocks):
-        raise DataError(
-            f"n_blocks is {config.n_blocks} and the encoder has {len(blocks)}; give {len(blocks)} or "
-            "null for all."
-        )
-    return blocks[: len(blocks) - config.n_blocks]
-
-
-def set_training(network: Network, config: FinetuneConfig) -> None:
-    """Put the tuned part into training mode; frozen blocks stay in evaluation mode."""
-    network.train()
-    for block in frozen_blocks(network, config):
-        block.eval()
-
-
-def layer_learning_rates(n_blocks: int, lr: float, layer_decay: float) -> list[float]:
-    """Give each tuned block its own learning rate, falling towards the input.
-
-    Args:
-        n_blocks: Blocks to tune, counted from the one below the head.
-        lr: Rate of the head.
-        layer_decay: Factor per block, in (0, 1].
-
-    Returns:
-        One rate per block, last block first; the first entry equals ``lr``.
-
-    Source: paper, Section 2.6.2: LR_i = LR_base × ρ^i.
-
-    >>> layer_learning_rates(3, lr=1.0, layer_decay=0.5)
-    [1.0, 0.5, 0.25]
-    """
-    return [lr * layer_decay**depth for depth in range(n_blocks)]
-
-
-def parameter_groups(
-    network: Network, tensors: Mapping[str, Tensor], config: FinetuneConfig
-) -> list[dict[str, Any]]:
-    """Group what is trained by block: the head first, then the blocks from the top down.
-
-    Args:
-        network: Says which parameter is of which block.
-        tensors: The parameters to train by their name in ``network``, stacked or not.
-        config: Gives layer decay and initialisation.
-
-    Returns:
-        Groups for an optimiser; ``scale`` is the group's learning rate over that of the head.
-    """
-    blocks = network.encoder.blocks
-    tuned = blocks[len(frozen_blocks(network, config)) :]
-    decay = 1.0 if config.init == "random" else config.layer_decay
-    scales = [1.0, *layer_learning_rates(len(tuned), 1.0, decay)]
-    units = [network.head, *reversed(tuned)]
-    names = {id(one): name for name, one in network.named_parameters()}
-    return [
-        {"params": [tensors[names[id(p)]] for p in unit.parameters()], "scale": scale}
-        for unit, scale in zip(units, scales, strict=True)
-    ]
-
-
 class Loop:
     """The training of one network, or of several of one shape as one.
 
@@ -349,7 +253,7 @@ class Loop:
         self.images = [_on_views_grid(one, preprocessing).to(self.device) for one in sets]
         self.labels = [torch.from_numpy(_labels(one)).to(self.device) for one in sets]
         self.weights = [class_weights(_labels(one), sets[0], config) for one in sets]
-        self.tensors, self.forward = _stack(self.networks)
+        self.tensors, self.forward = stack(self.networks)
         groups = parameter_groups(networks[0], self.tensors, config)
         self.optimiser = _optimiser(groups, config)
         self.in_bf16 = computes_in_bf16(config.precision, self.device)
@@ -409,46 +313,10 @@ class Loop:
             "plan": vars(self.plan),
             "seeds": self.seeds,
             "config": repr(self.config),
+            "labels": [one.tolist() for one in self.labels],
             "networks": [network.state_dict() for network in self.networks],
             "optimiser": self.optimiser.state_dict(),
         }
-
-
-Forward = Callable[[Tensor], Tensor]
-
-
-def _stack(networks: Sequence[Network]) -> tuple[dict[str, Tensor], Forward]:
-    """Give what changes in training by name, and the function from views to logits of all networks.
-
-    Frozen parts are alike in all networks and are kept once.
-    """
-    first = networks[0]
-    if len(networks) == 1:
-
-        def alone(views: Tensor) -> Tensor:
-            single = views[0].contiguous(memory_format=torch.channels_last)
-            return torch.unsqueeze(first(single), 0)
-
-        return dict(first.named_parameters()), alone
-    parameters, buffers = stack_module_state(list(networks))
-    trained = {name for name, one in first.named_parameters() if one.requires_grad}
-    frozen = [name for name, one in first.named_modules() if not one.training]
-    still = {n: b for n, b in first.named_buffers() if n.rpartition(".")[0] in frozen}
-    still |= {n: p for n, p in first.named_parameters() if n not in trained}
-    moving = {n: one for n, one in {**parameters, **buffers}.items() if n not in still}
-    for name in trained:
-        moving[name] = moving[name].detach().requires_grad_()
-    shell = copy.deepcopy(first).to("meta")
-
-    def one_of_many(own: dict[str, Tensor], views: Tensor) -> Tensor:
-        logits: Tensor = functional_call(shell, (own, still), (views,))
-        return logits
-
-    def together(views: Tensor) -> Tensor:
-        logits: Tensor = torch.vmap(one_of_many)(moving, views)
-        return logits
-
-    return moving, together
 
 
 def _optimiser(groups: list[dict[str, Any]], config: FinetuneConfig) -> torch.optim.Optimizer:
@@ -595,13 +463,13 @@ def _insist_finite(loss: Tensor, step: int) -> None:
         )
 
 
-def save(loop: Loop, folder: Path) -> None:
+def save(loop: Loop, best: _Best, folder: Path) -> None:
     """Write the training state, complete or not at all."""
     with storage.write_atomically(folder / STATE_FILE) as path:
-        torch.save(loop.state(), path)
+        torch.save({**loop.state(), "best": (best.loss, best.epoch, best.state)}, path)
 
 
-def resume(loop: Loop, folder: Path | None) -> None:
+def resume(loop: Loop, best: _Best, folder: Path | None) -> None:
     """Take up the training state of the folder, if there is one.
 
     Raises:
@@ -618,10 +486,11 @@ def resume(loop: Loop, folder: Path | None) -> None:
             "start again."
         ) from None
     fresh = loop.state()
-    if any(state.get(part) != fresh[part] for part in ("plan", "seeds", "config")):
+    if any(state.get(part) != fresh[part] for part in ("plan", "seeds", "config", "labels")):
         raise CheckpointError(
             f"{path}: belongs to a training with other labels or settings; choose a new folder."
         )
     loop.step = state["step"]
+    best.loss, best.epoch, best.state = state["best"]
     loop.networks[0].load_state_dict(state["networks"][0])
     loop.optimiser.load_state_dict(state["optimiser"])
