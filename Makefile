@@ -20,7 +20,7 @@ docs: environment
 
 bench: environment
 	@$(BIN)/python benchmarks/step.py
-	@$(BIN)/python benchmarks/adapt.py
+	@$(BIN)/skylobe reproduce timings --seeds 4
 
 results: environment
 	@$(BIN)/python benchmarks/probe.py --write

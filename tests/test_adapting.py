@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 import torch
 from scipy.special import softmax
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from conftest import lobes
 from skylobe import datasets
 from skylobe.adapting import adapt, fit_head
 from skylobe.checkpoint import Model, load_model
 from skylobe.classifier import load_classifier, save_classifier
-from skylobe.config import EncoderConfig, Preprocessing
+from skylobe.config import AdaptConfig, EncoderConfig, Preprocessing
 from skylobe.encoder import build_encoder
 from skylobe.errors import CheckpointError, DataError
 from skylobe.probe import error_percent, fit_probe
@@ -32,20 +33,30 @@ def _vectors(n_classes: int) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_the_head_gives_the_probabilities_of_the_regression_it_was_made_of(n_classes: int):
     vectors, labels = _vectors(n_classes)
-    logits = fit_head(vectors, labels)(torch.from_numpy(vectors)).detach().numpy()
+    head = fit_head(vectors, labels, method="logistic")
+    logits = head(torch.from_numpy(vectors)).detach().numpy()
     expected = fit_probe(vectors, labels).predict_proba(vectors)
     np.testing.assert_allclose(softmax(logits, axis=1), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("method", ["logistic", "ridge"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_discriminant_does_not_see_the_scale_of_its_inputs(n_classes: int):
+    vectors, labels = _vectors(n_classes)
+    logits = fit_head(vectors, labels)(torch.from_numpy(vectors)).detach().numpy()
+    analysis = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+    expected = analysis.fit(vectors, labels).predict_proba(vectors)
+    np.testing.assert_allclose(softmax(logits, axis=1), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("method", ["discriminant", "logistic", "ridge"])
 @pytest.mark.parametrize("with_measures", [False, True])
 def test_a_few_labels_separate_a_toy_and_shuffled_ones_do_not(model, method, with_measures):
     test = lobes(100, seed=8)
-    made = adapt(model, lobes(40, seed=7), method=method, with_measures=with_measures)
+    made = adapt(model, lobes(40, seed=7), AdaptConfig(method, with_measures))
     right = made.probabilities(made.vectors(test)).argmax(1) == test.labels
     assert np.mean(right) > 0.95
     shuffled = np.random.default_rng(1).permutation(lobes(40).labels)
-    blind = adapt(model, replace(lobes(40, seed=7), labels=shuffled), method=method)
+    blind = adapt(model, replace(lobes(40, seed=7), labels=shuffled), AdaptConfig(method))
     assert 0.2 < np.mean(blind.probabilities(blind.vectors(test)).argmax(1) == test.labels) < 0.8
 
 

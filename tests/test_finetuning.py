@@ -8,18 +8,15 @@ import torch
 from conftest import STILL, lobes
 from skylobe.checkpoint import Model
 from skylobe.config import EncoderConfig, FinetuneConfig, Preprocessing, ViewConfig
+from skylobe.embedding import dihedral_views, features
 from skylobe.encoder import build_encoder
 from skylobe.errors import CheckpointError, ConfigError, DataError
-from skylobe.finetuning import (
-    Loop,
-    class_weights,
-    finetune,
-    finetune_many,
-    predict_logits,
-    view_config,
-)
+from skylobe.finetuning import finetune, finetune_many, predict_logits
+from skylobe.labels import class_weights
 from skylobe.network import build_network, frozen_blocks, parameter_groups
+from skylobe.normalise import prepare
 from skylobe.schedule import learning_rate
+from skylobe.tuning import Loop, cache_maps, view_config
 
 CONFIG = FinetuneConfig(epochs=3, batch_size=16, lr=0.01, views=STILL, accelerator="cpu")
 
@@ -88,10 +85,15 @@ def test_a_separable_toy_reaches_zero_loss_and_shuffled_labels_give_chance(model
     assert 0.3 < np.mean(right) < 0.7
 
 
-@pytest.mark.parametrize("n_blocks", [0, 2, None])
-def test_trainings_run_as_one_take_the_steps_they_would_take_alone(model, n_blocks):
+@pytest.mark.parametrize(("n_blocks", "cached"), [(0, False), (2, False), (2, True), (None, False)])
+def test_trainings_run_as_one_take_the_steps_they_would_take_alone(model, n_blocks, cached):
     config = replace(
-        CONFIG, n_blocks=n_blocks, optimiser="sgd", views=ViewConfig(), precision="fp32"
+        CONFIG,
+        n_blocks=n_blocks,
+        cached=cached,
+        optimiser="sgd",
+        views=ViewConfig(),
+        precision="fp32",
     )
     configs = [replace(config, seed=seed) for seed in (3, 4)]
     sets = [lobes(30, seed=5), lobes(30, seed=6)]
@@ -172,6 +174,29 @@ def test_views_cover_the_angle_that_the_encoder_sees(model):
     assert view_config(ViewConfig(), Preprocessing()).width_pix is None
 
 
+@pytest.mark.parametrize("n_blocks", [0, 1, 3])
+def test_cached_maps_go_on_to_the_features_of_each_dihedral_view(model, n_blocks):
+    config = replace(CONFIG, n_blocks=n_blocks, cached=True, precision="fp32")
+    network = build_network(model, 2, config).eval()
+    images = prepare(lobes(6).images, model.preprocessing, pixel_scale=1.8)
+    maps = cache_maps(network, images)
+    with torch.inference_mode():
+        for number, view in enumerate(dihedral_views(images)):
+            expected = network.head(features(model.encoder, view))
+            torch.testing.assert_close(network(maps[:, number]), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_tuning_on_cached_maps_learns_and_leaves_the_frozen_blocks_alone(model):
+    config = replace(CONFIG, n_blocks=2, cached=True, epochs=40, lr=0.03)
+    tuned = finetune(model, lobes(60, seed=1), config)
+    test = lobes(100, seed=2)
+    assert np.mean(predict_logits(tuned, test).argmax(1) == test.labels) > 0.95
+    pairs = zip(model.encoder.blocks[:7], tuned.model.encoder.blocks[:7], strict=True)
+    for block, trained in pairs:
+        states = zip(block.state_dict().values(), trained.state_dict().values(), strict=True)
+        assert all(torch.equal(one, other) for one, other in states)
+
+
 def test_images_of_another_scale_are_trained_on_the_same_sky(model):
     fine = lobes(30)
     coarse = replace(fine, images=fine.images[:, :, ::2, ::2], pixel_scale=3.6)
@@ -211,6 +236,7 @@ def test_labels_that_teach_nothing_are_refused(model, labels, names, message):
         ({"validation_share": 1.0}, "below 1"),
         ({"patience": 3}, "validation_share"),
         ({"init": "random", "n_blocks": 2}, "frozen"),
+        ({"cached": True}, "give n_blocks"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(wrong, message):

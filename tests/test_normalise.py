@@ -7,7 +7,8 @@ from torch.nn import functional
 
 from skylobe.config import Preprocessing, ScalingConfig
 from skylobe.errors import DataError
-from skylobe.normalise import as_float, centre, corpus_statistics, normalise, prepare
+from skylobe.normalise import as_float, centre, corpus_statistics, normalise, prepare, regrid
+from skylobe.records import ImageSet
 
 MULTIPLES = st.floats(1e-6, 1e6)
 
@@ -142,3 +143,21 @@ def test_beyond_a_small_image_lies_blank_sky():
     seen = prepare(torch.ones(1, 1, 4, 4), Preprocessing(), pixel_scale=15.0)
     assert float(seen[0, 0, 35, 35]) == pytest.approx(1)
     assert float(seen[0, 0, 0, 35]) == 0
+
+
+def test_regridding_keeps_angles_and_the_peak_in_its_place():
+    row, column = np.mgrid[:18, :18] - 8.5
+    blob = np.exp(-((column * 15 - 45) ** 2 + (row * 15) ** 2) / (2 * 45**2))
+    coarse = ImageSet(
+        "c", torch.from_numpy(blob[None, None]).float(), np.array(["a"]), pixel_scale=15.0
+    )
+    fine = regrid(coarse, 1.8, 150)
+    assert fine.pixel_scale == 1.8
+    assert fine.images.shape == (1, 1, 150, 150)
+    values = fine.images[0, 0].double().numpy()
+    places = (np.arange(150) - 74.5) * 1.8
+    east = (values.sum(0) * places).sum() / values.sum()
+    assert east == pytest.approx(
+        (blob.sum(0) * (np.arange(18) - 8.5) * 15).sum() / blob.sum(), abs=1.0
+    )
+    assert 0 <= values.min() <= values.max() <= 1

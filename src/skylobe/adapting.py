@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import RidgeClassifierCV
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -18,85 +19,96 @@ from threadpoolctl import threadpool_limits
 from skylobe.calibration import Calibration
 from skylobe.checkpoint import Model, versions
 from skylobe.classifier import Classifier, describe, unit
+from skylobe.config import AdaptConfig, to_dict
 from skylobe.errors import ConfigError
-from skylobe.finetuning import labelled_sources
 from skylobe.head import Head, affine_head
+from skylobe.labels import labelled_sources
 from skylobe.probe import check, fit_probe
 from skylobe.records import ImageSet
 
 Vectors = Float[np.ndarray, "source feature"]
 Labels = Int[np.ndarray, " source"]
-Linear = Literal["logistic", "ridge"]
+Linear = Literal["discriminant", "logistic", "ridge"]
 
 PENALTIES = np.logspace(0, 5, 11)  # of ridge regression
 N_FOLDS = 5
 
 
-def adapt(
-    model: Model,
-    labelled: ImageSet,
-    *,
-    method: Linear = "logistic",
-    with_measures: bool = True,
-    n_views: Literal[1, 8] = 8,
-    seed: int = 0,
-) -> Classifier:
+def adapt(model: Model, labelled: ImageSet, config: AdaptConfig | None = None) -> Classifier:
     """Fit a linear classifier on a frozen encoder; its strength is chosen by cross-validation.
 
     Args:
         model: The encoder.
         labelled: Images with labels; those labelled −1 are left out.
-        method: ``logistic`` regression, or ``ridge`` in closed form.
-        with_measures: Put the measures of shape behind the embedding.
-        n_views: 1, or 8 to average over quarter turns and mirror images.
-        seed: Of the folds.
+        config: All settings.
 
     Raises:
         DataError: If the labels cannot be learnt from.
     """
+    config = config or AdaptConfig()
     known = labelled_sources(labelled)
+    vectors = describe(model, known, n_views=config.n_views, with_measures=config.with_measures)
+    return adapt_vectors(model, known, vectors, config)
+
+
+def adapt_vectors(
+    model: Model, known: ImageSet, vectors: Vectors, config: AdaptConfig
+) -> Classifier:
+    """Fit the classifier to images that have been described already.
+
+    Args:
+        model: The encoder.
+        known: Labelled images, every class present.
+        vectors: What ``classifier.describe`` gives for them with the same settings.
+        config: All settings.
+    """
     assert known.labels is not None
-    vectors = describe(model, known, n_views=n_views, with_measures=with_measures)
     return Classifier(
         model=model,
-        head=fit_head(vectors, known.labels, method=method, seed=seed),
+        head=fit_head(vectors, known.labels, method=config.method, seed=config.seed),
         class_names=known.class_names,
-        n_views=n_views,
-        with_measures=with_measures,
-        calibration=cross_fit(vectors, known.labels, method=method, seed=seed),
+        n_views=config.n_views,
+        with_measures=config.with_measures,
+        calibration=cross_fit(vectors, known.labels, method=config.method, seed=config.seed),
         reference=unit(vectors[:, : model.encoder.n_features]),
         provenance={
             "data": known.name,
             "labels": len(known),
-            "method": method,
-            "seed": seed,
+            "config": to_dict(config),
             "versions": versions(),
         },
     )
 
 
 def fit_head(
-    vectors: Vectors, labels: Labels, *, method: Linear = "logistic", seed: int = 0
+    vectors: Vectors, labels: Labels, *, method: Linear = "discriminant", seed: int = 0
 ) -> Head:
     """Fit the linear layer.
 
     Args:
         vectors: Descriptions of the labelled sources.
         labels: Class numbers, every class present.
-        method: ``logistic`` or ``ridge``.
-        seed: Of the folds that choose the strength.
+        method: As in ``AdaptConfig``.
+        seed: Of the folds that choose a strength.
 
     Raises:
         DataError: If a vector is not finite, or there are fewer than two classes.
     """
-    if method == "logistic":
+    one_each = len(labels) == len(np.unique(labels))  # no spread to shrink
+    if method == "logistic" or (method == "discriminant" and one_each):
         return _as_head(fit_probe(vectors, labels, seed=seed).pipeline)
-    if method != "ridge":
-        raise ConfigError(f"There is no method {method!r}; choose logistic or ridge.")
     check(vectors, labels)
     with threadpool_limits(1):
-        ridge = make_pipeline(StandardScaler(), RidgeClassifierCV(alphas=PENALTIES))
-        return _as_head(ridge.fit(vectors.astype(np.float64), labels))
+        pipeline = make_pipeline(StandardScaler(), _closed_form(method))
+        return _as_head(pipeline.fit(vectors.astype(np.float64), labels))
+
+
+def _closed_form(method: Linear) -> LinearDiscriminantAnalysis | RidgeClassifierCV:
+    if method == "discriminant":
+        return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+    if method == "ridge":
+        return RidgeClassifierCV(alphas=PENALTIES)
+    raise ConfigError(f"There is no method {method!r}; choose discriminant, logistic or ridge.")
 
 
 def _as_head(pipeline: Pipeline) -> Head:
@@ -110,7 +122,7 @@ def _as_head(pipeline: Pipeline) -> Head:
 
 
 def cross_fit(
-    vectors: Vectors, labels: Labels, *, method: Linear = "logistic", seed: int = 0
+    vectors: Vectors, labels: Labels, *, method: Linear = "discriminant", seed: int = 0
 ) -> Calibration:
     """Calibrate on logits that each source gets from classifiers fitted without it.
 

@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 from skylobe.config import FinetuneConfig, PretrainConfig, to_dict
-from skylobe.errors import ConfigError
 
 if TYPE_CHECKING:
+    from skylobe.experiments import Name
     from skylobe.index import Neighbours
     from skylobe.probe import CurvePoint
     from skylobe.records import ImageSet
@@ -182,15 +182,12 @@ def finetune(
         options: Of the set, such as --options.subset confident.
     """
     from skylobe import adapting, checkpoint, classifier, datasets, finetuning
-    from skylobe.config import finetune_recipe, from_dict
+    from skylobe.config import AdaptConfig, finetune_recipe, from_dict
 
     image_set = datasets.load(data, split=split, **(options or {}))
     loaded = checkpoint.load_model(model)
     if budget == "fast":
-        try:
-            made = adapting.adapt(loaded, image_set, **(settings or {}))
-        except TypeError as error:
-            raise ConfigError(f"--settings: {error}; see skylobe finetune --help.") from None
+        made = adapting.adapt(loaded, image_set, from_dict(AdaptConfig, settings or {}))
     else:
         config = from_dict(FinetuneConfig, to_dict(finetune_recipe(recipe)) | (settings or {}))
         tuned = finetuning.finetune(loaded, image_set, config, folder=out, progress=True)
@@ -274,7 +271,7 @@ def search(
 
 
 def reproduce(
-    table: Literal["table6"],
+    experiment: "Name",
     model: str = "skylobe-fast",
     seeds: int = 10,
     labels: Sequence[int] | None = None,
@@ -282,50 +279,45 @@ def reproduce(
     tiny: bool = False,
     out: Path | None = None,
 ) -> None:
-    """Repeat a table of the paper, every test set counted on its own; a stopped run goes on.
+    """Repeat a table or figure of the paper, every test set counted on its own; a stopped run goes on.
 
     Args:
-        table: table6 tests on the confident sources (Figure 4) and on the uncertain ones (Figure 5).
+        experiment: table6 (with figure4 and figure5), table7, figure7, timings (Section 3.5), or
+            cross_validation over all confident MiraBest sources.
         model: Name of a shipped model, or a model folder.
-        seeds: Trainings per row and start.
+        seeds: Trainings per cell; repeats of the folds for cross_validation.
         labels: Rows, by their count of labels; all by default.
         max_images: Images that a training may see; rows of many labels then get fewer epochs.
-        tiny: A few steps of each training, to see that everything works.
-        out: Markdown file to write the tables to.
+        tiny: One seed and a few steps of each training, to see that everything works.
+        out: Markdown file whose section of this name is written, or replaced; its figures go into the
+            folder figures beside it.
     """
     import torch
 
-    from skylobe import checkpoint, datasets, storage
-    from skylobe.config import finetune_recipe
-    from skylobe.experiments import running
+    from skylobe import checkpoint, experiments, plots, results
+    from skylobe.experiments.scale import TINY_IMAGES, Scale
 
-    confident = {
-        split: datasets.load("mirabest", subset="confident", split=split)
-        for split in ("train", "test")
-    }
-    uncertain = datasets.load("mirabest", subset="uncertain", split="test")
-    tests = {"confident": confident["test"], "uncertain": uncertain}
-    rows = running.choose_rows(labels)
-    experiment = running.LabelExperiment(
+    scale = Scale(seeds, None if labels is None else tuple(labels), max_images)
+    if tiny:
+        scale = Scale(1, scale.labels, TINY_IMAGES)
+    title, report = experiments.reproduce(
+        experiment,
         checkpoint.load_model(model),
-        confident["train"],
-        tests,
-        finetune_recipe("paper"),
-        range(1 if tiny else seeds),
-        100 if tiny else max_images,
+        scale,
         together=torch.cuda.is_available(),
+        progress=True,
     )
-    outcomes = experiment.run(rows, storage.cache_dir() / "experiments")
-    parts = [
-        f"**{len(test)} {name} test sources**, error in per cent, mean ± standard error over seeds\n\n"
-        + running.tabulate(outcomes, rows, name, len(test), published=name == "confident")
-        for name, test in tests.items()
-    ]
-    text = "\n\n".join(parts)
-    Console().print(text, soft_wrap=True, highlight=False, markup=False)
+    Console().print(report.text, soft_wrap=True, highlight=False, markup=False)
     if out is not None:
-        with storage.write_atomically(out) as path:
-            path.write_text(text + "\n", encoding="utf-8")
+        for name, figure in report.figures.items():
+            plots.save(figure, out.parent / "figures" / f"{name}.png")
+        shown = [f"![{name}](figures/{name}.png)" for name in report.figures]
+        options = [f"--seeds {scale.seeds}"]
+        options += [f"--labels [{','.join(map(str, scale.labels))}]"] if scale.labels else []
+        options += [f"--max_images {scale.max_images}"] if scale.max_images else []
+        command = f"`skylobe reproduce {experiment} {' '.join(options)} --model {model}`"
+        text = "\n\n".join([f"## {title}", f"Command: {command}", report.text, *shown])
+        results.write_section(out, experiments.ROOMS[experiment], text)
 
 
 def quickstart(

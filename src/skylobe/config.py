@@ -246,6 +246,8 @@ class FinetuneConfig:
     Args:
         n_blocks: Blocks of the encoder that are tuned, counted from the head: 0 is the head alone,
             ``None`` all of them, the stem included.
+        cached: Run the frozen blocks once, on the eight dihedral views of each image, and train on
+            those: quick on a CPU. Without it they run at every step, on new random views.
         layer_decay: ρ: the i-th tuned block below the head learns at ``lr`` × ρ^i, the topmost
             (i = 0) as fast as the head.
         init: ``model`` starts from the encoder's weights; ``random`` is the supervised baseline, with
@@ -272,6 +274,7 @@ class FinetuneConfig:
     """
 
     n_blocks: int | None = None
+    cached: bool = False
     layer_decay: float = 0.75  # Paper, Table 4
     init: Literal["model", "random"] = "model"
     head: Literal["linear", "mlp"] = "linear"
@@ -302,6 +305,27 @@ class FinetuneConfig:
             raise ConfigError("patience needs a validation_share, such as 0.2, to stop by.")
         if self.init == "random" and self.n_blocks is not None:
             raise ConfigError("With init random nothing can be frozen; leave n_blocks at null.")
+        if self.cached and self.n_blocks is None:
+            raise ConfigError("cached needs frozen blocks; give n_blocks, such as 1.")
+
+
+@dataclass(frozen=True)
+class AdaptConfig:
+    """The fast budget: one linear layer on a frozen encoder.
+
+    Args:
+        method: ``discriminant``: linear discriminant analysis with shrunk covariance (Ledoit & Wolf
+            2004), which has nothing to tune; ``logistic`` regression or ``ridge``, their strength
+            chosen by cross-validation. One source per class goes to ``logistic``.
+        with_measures: Put the measures of shape (``morphology``) behind the embedding.
+        n_views: 1, or 8 to average over the dihedral views.
+        seed: Of the folds.
+    """
+
+    method: Literal["discriminant", "logistic", "ridge"] = "discriminant"
+    with_measures: bool = True
+    n_views: Literal[1, 8] = 8
+    seed: int = 0
 
 
 FINETUNE_RECIPES: dict[str, FinetuneConfig] = {
@@ -390,12 +414,36 @@ def from_dict(kind: type[Config], values: dict[str, Any]) -> Config:
             f"{kind.__name__} has no field {unknown[0]!r}; the file was written by another version "
             "of skylobe: install that version or remove the field."
         )
-    return kind(**{name: _coerce(hints[name], value) for name, value in values.items()})
+    return kind(**{name: _coerce(hints[name], one, name) for name, one in values.items()})
 
 
-def _coerce(hint: Any, value: Any) -> Any:  # noqa: ANN401  (JSON values)
+def _coerce(hint: Any, value: Any, name: str) -> Any:  # noqa: ANN401  (JSON values)
     if dataclasses.is_dataclass(hint) and isinstance(value, dict):
         return from_dict(hint, value)  # type: ignore[arg-type]
-    if isinstance(hint, types.GenericAlias) and isinstance(value, list):
-        return tuple(_coerce(typing.get_args(hint)[0], item) for item in value)
+    if isinstance(hint, types.GenericAlias) and isinstance(value, list | tuple):
+        return tuple(_coerce(typing.get_args(hint)[0], item, name) for item in value)
+    if not _fits(hint, value):
+        raise ConfigError(f"{name} is {value!r}; give {_wanted(hint)}.")
     return value
+
+
+def _fits(hint: Any, value: Any) -> bool:  # noqa: ANN401
+    if isinstance(hint, types.UnionType):
+        return any(_fits(one, value) for one in typing.get_args(hint))
+    if typing.get_origin(hint) is Literal:
+        return value in typing.get_args(hint)
+    if hint in (bool, str):
+        return isinstance(value, hint)
+    if hint in (int, float):
+        numbers = (int, float) if hint is float else int
+        return isinstance(value, numbers) and not isinstance(value, bool)
+    return value is None if hint is types.NoneType else True
+
+
+def _wanted(hint: Any) -> str:  # noqa: ANN401
+    if isinstance(hint, types.UnionType):
+        return " or ".join(_wanted(one) for one in typing.get_args(hint))
+    if typing.get_origin(hint) is Literal:
+        return " or ".join(map(str, typing.get_args(hint)))
+    words = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
+    return words.get(hint, "null")

@@ -108,17 +108,40 @@ class Encoder(nn.Module):
     def blocks(self) -> list[nn.Module]:
         """The units that are tuned or frozen together: the stem, then every residual block."""
         stem = nn.ModuleList([self.conv1, self.bn1])
-        stages = (self.layer1, self.layer2, self.layer3, self.layer4)
-        return [stem, *(block for stage in stages for block in stage)]
+        return [stem, *(block for stage in self._stages for block in stage)]
+
+    @property
+    def _stages(self) -> tuple[nn.Sequential, ...]:
+        return self.layer1, self.layer2, self.layer3, self.layer4
+
+    def run_blocks(
+        self, maps: Float[Tensor, "batch _c _h _w"], first: int = 0, last: int | None = None
+    ) -> Float[Tensor, "batch _c2 _h2 _w2"]:
+        """Run some of the blocks.
+
+        Args:
+            maps: Images, or what block ``first`` takes.
+            first: Number of the first block; the stem is number 0.
+            last: Number of the block to stop before; ``None`` runs to the end.
+        """
+        residual = [block for stage in self._stages for block in stage]
+        last = len(residual) + 1 if last is None else last
+        if first == 0 < last:
+            maps = self.maxpool(self.relu(self.bn1(self.conv1(maps))))
+        for block in residual[max(first, 1) - 1 : max(last, 1) - 1]:
+            maps = block(maps)
+        return maps
 
     def forward(
         self, images: Float[Tensor, "batch 1 height width"]
     ) -> Float[Tensor, "batch feature"]:
         """Give each image its features, averaged over the last maps."""
-        maps = self.maxpool(self.relu(self.bn1(self.conv1(images))))
-        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
-            maps = stage(maps)
-        return torch.flatten(maps.mean((2, 3)), 1)
+        return pool(self.run_blocks(images))
+
+
+def pool(maps: Float[Tensor, "batch feature _h _w"]) -> Float[Tensor, "batch feature"]:
+    """Average the last maps over their pixels."""
+    return torch.flatten(maps.mean((2, 3)), 1)
 
 
 def build_encoder(config: EncoderConfig | None = None, *, seed: int = 0) -> Encoder:

@@ -11,23 +11,27 @@ from torch.func import functional_call, stack_module_state
 
 from skylobe.checkpoint import Model
 from skylobe.config import FinetuneConfig
-from skylobe.encoder import Encoder, build_encoder
+from skylobe.encoder import Encoder, build_encoder, pool
 from skylobe.errors import DataError
 from skylobe.head import Head, build_head
 
 
 class Network(nn.Module):
-    """An encoder with a head on it."""
+    """An encoder with a head on it.
 
-    def __init__(self, encoder: Encoder, head: Head) -> None:
+    Args:
+        encoder: Images to features.
+        head: Features to logits.
+        first: Number of the encoder's block that ``forward`` begins with; those below it have been run.
+    """
+
+    def __init__(self, encoder: Encoder, head: Head, first: int = 0) -> None:
         super().__init__()
-        self.encoder, self.head = encoder, head
+        self.encoder, self.head, self.first = encoder, head, first
 
-    def forward(
-        self, images: Float[Tensor, "batch 1 height width"]
-    ) -> Float[Tensor, "batch class"]:
-        """Give each image's logits."""
-        logits: Tensor = self.head(self.encoder(images))
+    def forward(self, maps: Float[Tensor, "batch _c height width"]) -> Float[Tensor, "batch class"]:
+        """Give the logits of images, or of what block ``first`` takes."""
+        logits: Tensor = self.head(pool(self.encoder.run_blocks(maps, self.first)))
         return logits
 
 
@@ -39,8 +43,10 @@ def build_network(model: Model, n_classes: int, config: FinetuneConfig) -> Netwo
         encoder = copy.deepcopy(model.encoder)
     head = build_head(config.head, encoder.n_features, n_classes, seed=config.seed)
     network = Network(encoder.to("cpu"), head)
-    for block in frozen_blocks(network, config):
+    frozen = frozen_blocks(network, config)
+    for block in frozen:
         block.requires_grad_(False)
+    network.first = len(frozen) if config.cached else 0
     return network
 
 

@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from skylobe.config import Preprocessing, ScalingConfig
 from skylobe.errors import DataError
+from skylobe.records import ImageSet
 
 Pixels = Float[np.ndarray, "height width"]
 
@@ -153,6 +154,19 @@ def prepare(
         size = (crop, crop)
         values = functional.interpolate(values, size, mode="bilinear", antialias=True)
     return standardise(values, preprocessing)
+
+
+def regrid(image_set: ImageSet, pixel_scale: float, width_pix: int) -> ImageSet:
+    """Resample a set by angle to another pixel scale; its beam stays as it is.
+
+    Args:
+        image_set: Images of a known pixel scale.
+        pixel_scale: Arcsec per pixel to come to.
+        width_pix: Pixels to come to; what lies outside the images is blank sky.
+    """
+    grid = Preprocessing(pixel_scale=pixel_scale, crop_pix=width_pix)
+    images = prepare(image_set.images, grid, pixel_scale=image_set.pixel_scale)
+    return replace(image_set, images=images.clamp(0, 1), pixel_scale=pixel_scale)
 
 
 def _resample(

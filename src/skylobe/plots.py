@@ -6,6 +6,7 @@ Each function returns a figure and saves nothing; ``save`` writes it.
 import base64
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,64 @@ def _compass(panel: Axes) -> None:
         panel.annotate(
             name, (0.9, 0.76), place, "axes fraction", "axes fraction", arrowprops=arrow, **text
         )
+
+
+@dataclass(frozen=True)
+class Series:
+    """A line of an error plot.
+
+    Args:
+        name: In the legend.
+        x: Where it was measured.
+        mean: Per cent.
+        error: Per cent. Standard error; 0 where there is none.
+        like: Name of the series whose colour it takes, open and dashed: for published values.
+    """
+
+    name: str
+    x: Sequence[float]
+    mean: Sequence[float]
+    error: Sequence[float]
+    like: str | None = None
+
+
+def error_curves(
+    series: Sequence[Series], *, x_label: str, title: str = "", log: bool = False
+) -> Figure:
+    """Draw test error with its standard error, one line per series.
+
+    Args:
+        series: The lines.
+        x_label: Of the horizontal axis.
+        title: Above the figure.
+        log: Logarithmic horizontal axis.
+    """
+    figure = Figure(figsize=(6.6, 4.2), layout="constrained", dpi=150)
+    panel = figure.subplots()
+    own = [one.name for one in series if one.like is None]
+    for one in series:
+        number = own.index(one.like or one.name)
+        look: dict[str, Any] = {"ls": "-", "lw": 1.8, "ms": 6}
+        if one.like is not None:
+            look = {"ls": (0, (3, 2)), "lw": 1.0, "ms": 5, "mfc": "white", "alpha": 0.8}
+        panel.errorbar(
+            one.x, one.mean, one.error, color=COLOURS[number], marker=MARKERS[number], capsize=3,
+            label=one.name, **look,
+        )  # fmt: skip
+    ticks = sorted({x for one in series for x in one.x})
+    if log:
+        panel.set_xscale("log")
+    panel.xaxis.set_major_locator(FixedLocator(ticks))
+    panel.xaxis.set_minor_locator(NullLocator())
+    panel.xaxis.set_major_formatter(ScalarFormatter())
+    panel.set(xlabel=x_label, ylabel="test error (%)")
+    panel.set_ylim(bottom=0)
+    panel.grid(axis="y", color="#dddddd", lw=0.6)
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.legend(frameon=False, fontsize=8)
+    if title:
+        panel.set_title(title, fontsize=10, loc="left")
+    return figure
 
 
 def label_curve(

@@ -105,6 +105,39 @@ class ImageSet:
         )
 
 
+def concatenate(sets: Sequence[ImageSet]) -> ImageSet:
+    """Put labelled sets of one pixel scale and one list of classes behind each other.
+
+    Images, names and labels are kept; what the sets do not share is dropped.
+
+    Raises:
+        DataError: If scale, width or classes differ, or a set has no labels.
+    """
+    first = sets[0]
+    kinds = {(one.class_names, one.pixel_scale, one.images.shape[2:]) for one in sets}
+    if len(kinds) > 1 or any(one.labels is None for one in sets):
+        raise DataError(
+            f"{' and '.join(one.name for one in sets)}: have not the same classes, pixel scale and width; "
+            "bring them to one grid and one list of classes first."
+        )
+    if len({one.images.dtype for one in sets}) > 1:
+        images = [
+            one.images.float() / 255 if one.images.dtype == torch.uint8 else one.images
+            for one in sets
+        ]
+    else:
+        images = [one.images for one in sets]
+    return ImageSet(
+        name=" + ".join(one.name for one in sets),
+        images=torch.cat(images),
+        source_ids=np.concatenate([one.source_ids for one in sets]),
+        labels=np.concatenate([one.labels for one in sets if one.labels is not None]),
+        class_names=first.class_names,
+        pixel_scale=first.pixel_scale,
+        survey=" + ".join(dict.fromkeys(one.survey for one in sets)),
+    )
+
+
 @dataclass(frozen=True)
 class Embeddings:
     """One vector per source, with the name of the model that made it.

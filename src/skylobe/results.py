@@ -87,3 +87,24 @@ def write_curves(path: Path, curves: Mapping[str, Sequence[CurvePoint]]) -> Path
                 rounded = [f"{number:.3f}" for number in numbers]
                 writer.writerow([name, one.n_labels, *rounded, len(one.errors), one.n_test])
     return path
+
+
+def write_section(path: Path, name: str, text: str) -> Path:
+    """Put text between the marks of a section of a Markdown file; a new section goes to the end.
+
+    Args:
+        path: File to change, complete or not at all; made if missing.
+        name: Of the section, in its marks.
+        text: Markdown.
+    """
+    start, end = f"<!-- {name}: made by a command -->", f"<!-- end of {name} -->"
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    after = "\n"
+    if start in before:
+        before, _, rest = before.partition(start)
+        after = rest.partition(end)[2]
+    elif before:
+        before = before.rstrip("\n") + "\n\n"
+    with storage.write_atomically(path) as temporary:
+        temporary.write_text(f"{before}{start}\n\n{text}\n\n{end}{after}", encoding="utf-8")
+    return path

@@ -1,1 +1,52 @@
-"""The paper's tables as data: what is trained, on how many labels, and what was published."""
+"""The paper's tables and figures as data, repeated by name: one file per experiment, two functions each.
+
+``trainings(model, scale)`` lists what has to be trained, ``report(outcomes)`` makes tables and figures of
+what came out. Trainings that are done are kept, so that a stopped run goes on.
+"""
+
+import importlib
+from typing import Literal
+
+from skylobe.checkpoint import Model
+from skylobe.experiments.scale import Scale
+from skylobe.experiments.tables import Report, footing
+from skylobe.experiments.trainings import run
+from skylobe.storage import cache_dir
+
+Name = Literal["table6", "table7", "figure4", "figure5", "figure7", "timings", "cross_validation"]
+ROOMS: dict[str, str] = {
+    "table6": "label_curve",
+    "figure4": "label_curve",
+    "figure5": "label_curve",
+    "table7": "cross_survey",
+    "figure7": "depth",
+    "timings": "timings",
+    "cross_validation": "cross_validation",
+}
+
+
+def reproduce(
+    name: Name, model: Model, scale: Scale, *, together: bool = False, progress: bool = False
+) -> tuple[str, Report]:
+    """Run an experiment, or what of it is not done yet.
+
+    Args:
+        name: Of a table or figure; some are made of the same trainings.
+        model: What is fine-tuned; the baseline has its shape.
+        scale: How much of it to run.
+        together: Train the seeds of a cell as one, with stacked parameters: for a GPU.
+        progress: Show a progress bar.
+
+    Returns:
+        Title, and the report.
+    """
+    room = importlib.import_module(f"skylobe.experiments.{ROOMS[name]}")
+    outcomes = run(
+        room.trainings(model, scale),
+        cache_dir() / "experiments",
+        together=together,
+        remember=name != "timings",
+        progress=progress,
+    )
+    made: Report = room.report(outcomes)
+    return room.TITLE, Report(f"{made.text}\n\n{footing(outcomes)}", made.figures)

@@ -1,0 +1,43 @@
+"""How much of an experiment the hardware at hand allows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from skylobe.config import FinetuneConfig
+from skylobe.errors import ConfigError
+
+TINY_IMAGES = 100
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The part of an experiment that is run.
+
+    Args:
+        seeds: Trainings per cell.
+        labels: Counts of labels to run; ``None`` runs all.
+        max_images: Images that a training may see; more labels then get fewer epochs. ``None`` sets no
+            limit.
+    """
+
+    seeds: int = 10
+    labels: tuple[int, ...] | None = None
+    max_images: int | None = None
+
+    def counts(self, known: Sequence[int]) -> list[int]:
+        """Give the counts of labels to run.
+
+        Raises:
+            ConfigError: If one that is asked for is not of the experiment.
+        """
+        unknown = sorted(set(self.labels or ()) - set(known))
+        if unknown:
+            choices = ", ".join(map(str, known))
+            raise ConfigError(f"There is no row of {unknown[0]} labels; choose from {choices}.")
+        return [one for one in known if self.labels is None or one in self.labels]
+
+    def limit(self, config: FinetuneConfig, n_labels: int) -> FinetuneConfig:
+        """Cut the epochs so that no more images are seen than allowed."""
+        if self.max_images is None:
+            return config
+        return replace(config, epochs=min(config.epochs, self.max_images / n_labels))

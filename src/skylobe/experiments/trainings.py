@@ -1,0 +1,290 @@
+"""Trainings to outcomes: each is done once, kept, and looked up when it is asked for again.
+
+An outcome holds the logits of every test source, so that errors, calibration and abstention can be counted
+later, each test set on its own.
+"""
+
+import functools
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+from rich.progress import track
+from scipy.special import softmax
+
+from skylobe.adapting import adapt_vectors
+from skylobe.calibration import reliability
+from skylobe.checkpoint import Model, write_json
+from skylobe.classifier import Classifier, Vectors, describe
+from skylobe.config import AdaptConfig, FinetuneConfig, to_dict
+from skylobe.finetuning import as_classifier, finetune, finetune_many
+from skylobe.labels import labelled_sources
+from skylobe.pretraining import fingerprint
+from skylobe.records import ImageSet
+
+LEVEL = 0.9  # of the conformal sets
+
+
+@dataclass(frozen=True)
+class Training:
+    """A classifier to be made and tested.
+
+    Args:
+        row: Row of the table that it belongs to.
+        arm: Column.
+        model: Where weights and preprocessing come from.
+        labelled: Labels it sees.
+        config: Its settings; the fast budget's or those of a fine-tuning.
+        tests: Test sets by name; a source labelled −1 is classified but never counted.
+    """
+
+    row: str
+    arm: str
+    model: Model
+    labelled: ImageSet
+    config: FinetuneConfig | AdaptConfig
+    tests: Mapping[str, ImageSet]
+
+    @property
+    def epochs(self) -> float:
+        """Passes over the labels; 0 for the fast budget."""
+        return self.config.epochs if isinstance(self.config, FinetuneConfig) else 0.0
+
+    def key(self) -> str:
+        """Hash all that decides the outcome: settings, weights, data."""
+        record = {
+            "kind": type(self.config).__name__,
+            "config": to_dict(self.config),
+            "weights": _weights(self.model),
+            "preprocessing": to_dict(self.model.preprocessing),
+            "sets": [_contents(one) for one in (self.labelled, *self.tests.values())],
+        }
+        return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:24]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training came to.
+
+    Args:
+        row: Row of the table.
+        arm: Column.
+        seed: Of everything.
+        n_labels: Labels used.
+        epochs: Passes over them.
+        seconds: From images in memory to a classifier.
+        hardware: What it ran on.
+        temperature: Learnt from held-out labels; 1 where none were held out.
+        threshold: Probability that a class needs to be in the 90 % conformal set; 0 admits every class.
+        logits: Of each test source, by test set.
+        labels: Class of each test source; −1 where it has none.
+        novelty: Of each test source: above 1 it is more unusual than 95 % of the labelled ones.
+    """
+
+    row: str
+    arm: str
+    seed: int
+    n_labels: int
+    epochs: float
+    seconds: float
+    hardware: str
+    temperature: float
+    threshold: float
+    logits: dict[str, list[list[float]]]
+    labels: dict[str, list[int]]
+    novelty: dict[str, list[float]]
+
+    def wrong(self, test: str) -> NDArray[np.bool_]:
+        """Mark the labelled sources of a test set that got another class than theirs."""
+        truth = np.array(self.labels[test])
+        wrong: NDArray[np.bool_] = np.array(self.logits[test]).argmax(1) != truth
+        return wrong[truth >= 0]
+
+    def error(self, test: str) -> float:
+        """Per cent of a test set, counted on its own."""
+        return float(100 * self.wrong(test).mean())
+
+    def probabilities(
+        self, test: str, *, calibrated: bool = True
+    ) -> Float[np.ndarray, "source class"]:
+        """Give the probabilities of each source."""
+        scale = self.temperature if calibrated else 1.0
+        return np.asarray(softmax(np.array(self.logits[test]) / scale, axis=1))
+
+    def calibration_error(self, test: str, *, calibrated: bool = True) -> float:
+        """Expected calibration error in per cent."""
+        truth = np.array(self.labels[test])
+        found = self.probabilities(test, calibrated=calibrated)[truth >= 0]
+        return 100 * reliability(found, truth[truth >= 0]).error
+
+    def abstains(self, test: str) -> NDArray[np.bool_]:
+        """Mark the sources whose 90 % conformal set is not one class."""
+        return np.asarray((self.probabilities(test) >= self.threshold).sum(1) != 1)
+
+    def covered(self, test: str) -> NDArray[np.bool_]:
+        """Mark the labelled sources whose true class is in the 90 % conformal set."""
+        truth: Int[np.ndarray, " source"] = np.array(self.labels[test])
+        rows = np.flatnonzero(truth >= 0)
+        sure: NDArray[np.bool_] = self.probabilities(test)[rows, truth[rows]] >= self.threshold
+        return sure
+
+
+class Memory:
+    """Vectors of images by frozen encoders, each made once however often the image is drawn."""
+
+    def __init__(self) -> None:
+        self.vectors: dict[tuple[object, ...], NDArray[np.float32]] = {}
+
+    def describe(self, model: Model, image_set: ImageSet, config: AdaptConfig) -> Vectors:
+        """Give what ``classifier.describe`` gives."""
+        kind = (_weights(model), config.n_views, config.with_measures)
+        scale = image_set.pixel_scale
+        names = [
+            (*kind, scale, hashlib.sha256(one.numpy().tobytes()).digest())
+            for one in image_set.images
+        ]
+        new = [row for row, name in enumerate(names) if name not in self.vectors]
+        if new:
+            made = describe(
+                model,
+                image_set.select(new),
+                n_views=config.n_views,
+                with_measures=config.with_measures,
+            )
+            self.vectors |= {names[row]: one for row, one in zip(new, made, strict=True)}
+        return np.stack([self.vectors[name] for name in names])
+
+
+def run(
+    trainings: Sequence[Training],
+    cache: Path,
+    *,
+    together: bool = False,
+    remember: bool = True,
+    progress: bool = False,
+) -> list[Outcome]:
+    """Do the trainings that are not in the cache.
+
+    Args:
+        trainings: In the order in which they are done.
+        cache: Folder of finished trainings.
+        together: Do fine-tunings of a cell, which differ in seed and labels alone, as one.
+        remember: Describe each image once for all trainings of the fast budget; without it each
+            training's seconds are those of a user's first.
+        progress: Show a progress bar.
+    """
+    kept = [cache / f"{one.key()}.json" for one in trainings]
+    todo = [one for one, path in zip(trainings, kept, strict=True) if not path.exists()]
+    groups = _alike(todo) if together else [[one] for one in todo]
+    memory = Memory()
+    for group in track(groups, description="Training", disable=not progress):
+        for training, outcome in zip(
+            group, _do(group, memory if remember else Memory()), strict=True
+        ):
+            write_json(cache / f"{training.key()}.json", asdict(outcome))
+    outcomes = [Outcome(**json.loads(path.read_text(encoding="utf-8"))) for path in kept]
+    # a training shared by two tables keeps the row and column of the first in its file
+    return [
+        replace(outcome, row=one.row, arm=one.arm)
+        for outcome, one in zip(outcomes, trainings, strict=True)
+    ]
+
+
+def _alike(trainings: Sequence[Training]) -> list[list[Training]]:
+    """Group the trainings that can run as one, in the order of their first."""
+    groups: dict[str, list[Training]] = {}
+    for one in trainings:
+        kind = [one.row, one.arm, len(one.labelled), to_dict(one.config) | {"seed": 0}]
+        groups.setdefault(json.dumps(kind), []).append(one)
+    return list(groups.values())
+
+
+def _do(group: Sequence[Training], memory: Memory) -> list[Outcome]:
+    """Make the classifiers of a group, timed, and test each."""
+    started = time.monotonic()
+    made = _make(group, memory)
+    seconds = (time.monotonic() - started) / len(group)
+    return [_test(*pair, seconds, memory) for pair in zip(group, made, strict=True)]
+
+
+def _make(group: Sequence[Training], memory: Memory) -> list[Classifier]:
+    model, sets = group[0].model, [labelled_sources(one.labelled) for one in group]
+    tuning = [one.config for one in group if isinstance(one.config, FinetuneConfig)]
+    if len(tuning) > 1:
+        tuned = finetune_many(model, sets, tuning)
+    elif tuning:
+        tuned = [finetune(model, sets[0], tuning[0])]
+    else:
+        return [
+            adapt_vectors(model, one, memory.describe(model, one, training.config), training.config)
+            for training, one in zip(group, sets, strict=True)
+            if isinstance(training.config, AdaptConfig)
+        ]
+    return [as_classifier(*pair) for pair in zip(tuned, sets, strict=True)]
+
+
+def _test(training: Training, classifier: Classifier, seconds: float, memory: Memory) -> Outcome:
+    logits, labels, novelty = {}, {}, {}
+    config = training.config
+    for name, test in training.tests.items():
+        if isinstance(config, AdaptConfig):
+            vectors = memory.describe(training.model, test, config)
+        else:
+            vectors = classifier.vectors(test)
+        logits[name] = np.round(classifier.logits(vectors).astype(float), 4).tolist()
+        novelty[name] = np.round(classifier.novelty(vectors).astype(float), 3).tolist()
+        labels[name] = [-1] * len(test) if test.labels is None else test.labels.tolist()
+    calibration = classifier.calibration
+    return Outcome(
+        row=training.row,
+        arm=training.arm,
+        seed=config.seed,
+        n_labels=len(training.labelled),
+        epochs=training.epochs,
+        seconds=round(seconds, 2),
+        hardware=hardware(),
+        temperature=calibration.temperature,
+        threshold=calibration.threshold(LEVEL),
+        logits=logits,
+        labels=labels,
+        novelty=novelty,
+    )
+
+
+def hardware() -> str:
+    """Name the processor, its threads in use, and the GPU if there is one."""
+    if torch.cuda.is_available():
+        return f"one {torch.cuda.get_device_name()}, torch {torch.__version__}"
+    arithmetic = "bf16" if torch.cpu.get_capabilities().get("avx512_bf16") else "fp32"
+    threads = torch.get_num_threads()
+    return (
+        f"{threads} thread{'s' if threads > 1 else ''} of a {os.cpu_count()}-core "
+        f"{platform.machine()} CPU, {arithmetic}, torch {torch.__version__}"
+    )
+
+
+def _weights(model: Model) -> str:
+    return _hash_weights(model.encoder)
+
+
+@functools.lru_cache(maxsize=8)  # by identity: encoders of an experiment do not change
+def _hash_weights(encoder: torch.nn.Module) -> str:
+    digest = hashlib.sha256()
+    for one in encoder.state_dict().values():
+        digest.update(one.cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _contents(image_set: ImageSet) -> str:
+    """Hash images, their order and their labels."""
+    labels = b"" if image_set.labels is None else image_set.labels.tobytes()
+    return hashlib.sha256(fingerprint(image_set.images).encode() + labels).hexdigest()[:24]
