@@ -277,6 +277,7 @@ def reproduce(
     labels: Sequence[int] | None = None,
     max_images: int | None = None,
     tiny: bool = False,
+    finished_only: bool = False,
     out: Path | None = None,
 ) -> None:
     """Repeat a table or figure of the paper, every test set counted on its own; a stopped run goes on.
@@ -288,6 +289,7 @@ def reproduce(
         seeds: Trainings per cell; repeats of the folds for cross_validation.
         labels: Rows, by their count of labels; all by default.
         max_images: Images that a training may see; rows of many labels then get fewer epochs.
+        finished_only: Train nothing and report what an earlier or running command has finished.
         tiny: One seed and a few steps of each training, to see that everything works.
         out: Markdown file whose section of this name is written, or replaced; its figures go into the
             folder figures beside it.
@@ -305,6 +307,7 @@ def reproduce(
         checkpoint.load_model(model),
         scale,
         together=torch.cuda.is_available(),
+        finished_only=finished_only,
         progress=True,
     )
     Console().print(report.text, soft_wrap=True, highlight=False, markup=False)

@@ -68,6 +68,14 @@ def test_what_decides_an_outcome_is_in_its_key_and_nothing_else(model):
     assert replace(one, row="20", arm="another name").key() == one.key()
 
 
+def test_what_is_finished_can_be_reported_without_training_more(model, tmp_path):
+    every = _trainings(model)
+    run(every[1:2], tmp_path)
+    (found,) = run(every, tmp_path, finished_only=True)
+    assert (found.arm, found.seed) == ("fast", 0)
+    assert run(every[2:], tmp_path, finished_only=True) == []
+
+
 def test_outcomes_go_to_the_row_and_column_that_asks_for_them(model, tmp_path):
     first = _trainings(model)[0]
     run([first], tmp_path)

@@ -8,6 +8,7 @@ import importlib
 from typing import Literal
 
 from skylobe.checkpoint import Model
+from skylobe.errors import ConfigError
 from skylobe.experiments.scale import Scale
 from skylobe.experiments.tables import Report, footing
 from skylobe.experiments.trainings import run
@@ -26,7 +27,13 @@ ROOMS: dict[str, str] = {
 
 
 def reproduce(
-    name: Name, model: Model, scale: Scale, *, together: bool = False, progress: bool = False
+    name: Name,
+    model: Model,
+    scale: Scale,
+    *,
+    together: bool = False,
+    finished_only: bool = False,
+    progress: bool = False,
 ) -> tuple[str, Report]:
     """Run an experiment, or what of it is not done yet.
 
@@ -35,10 +42,14 @@ def reproduce(
         model: What is fine-tuned; the baseline has its shape.
         scale: How much of it to run.
         together: Train the seeds of a cell as one, with stacked parameters: for a GPU.
+        finished_only: Train nothing; report what is done.
         progress: Show a progress bar.
 
     Returns:
         Title, and the report.
+
+    Raises:
+        ConfigError: If only finished trainings are asked for and there are none.
     """
     room = importlib.import_module(f"skylobe.experiments.{ROOMS[name]}")
     outcomes = run(
@@ -46,7 +57,10 @@ def reproduce(
         cache_dir() / "experiments",
         together=together,
         remember=name != "timings",
+        finished_only=finished_only,
         progress=progress,
     )
+    if not outcomes:
+        raise ConfigError(f"No training of {name} is finished; leave out finished_only to begin.")
     made: Report = room.report(outcomes)
     return room.TITLE, Report(f"{made.text}\n\n{footing(outcomes)}", made.figures)

@@ -1,6 +1,6 @@
 """Outcomes to Markdown: means with their spread, paired differences, intervals."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,13 +37,21 @@ def select(outcomes: Sequence[Outcome], *, row: str, arm: str) -> list[Outcome]:
     return sorted(found, key=lambda one: one.seed)
 
 
+def complete(outcomes: Sequence[Outcome], arms: Collection[str]) -> list[Outcome]:
+    """Keep the rows and seeds in which every arm is finished, so that means are over the same draws."""
+    done = {(one.row, one.seed, one.arm) for one in outcomes}
+    return [one for one in outcomes if all((one.row, one.seed, arm) in done for arm in arms)]
+
+
 def errors(outcomes: Sequence[Outcome], test: str) -> NDArray[np.float64]:
     """Give the error of each outcome on a test set, in per cent."""
     return np.array([one.error(test) for one in outcomes])
 
 
 def spread(values: NDArray[np.float64], *, sign: bool = False) -> str:
-    """Write a mean and its standard error over seeds."""
+    """Write a mean and its standard error over seeds; a dash where there is none."""
+    if len(values) == 0:
+        return "–"
     mean = f"{values.mean():+.2f}" if sign else f"{values.mean():.2f}"
     if len(values) < 2:
         return mean

@@ -12,6 +12,7 @@ import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +171,7 @@ def run(
     *,
     together: bool = False,
     remember: bool = True,
+    finished_only: bool = False,
     progress: bool = False,
 ) -> list[Outcome]:
     """Do the trainings that are not in the cache.
@@ -180,9 +182,13 @@ def run(
         together: Do fine-tunings of a cell, which differ in seed and labels alone, as one.
         remember: Describe each image once for all trainings of the fast budget; without it each
             training's seconds are those of a user's first.
+        finished_only: Train nothing and give the outcomes that are in the cache.
         progress: Show a progress bar.
     """
     kept = [cache / f"{one.key()}.json" for one in trainings]
+    if finished_only:
+        found = [path.exists() for path in kept]
+        trainings, kept = list(compress(trainings, found)), list(compress(kept, found))
     todo = [one for one, path in zip(trainings, kept, strict=True) if not path.exists()]
     groups = _alike(todo) if together else [[one] for one in todo]
     memory = Memory()
