@@ -19,7 +19,7 @@ from skylobe.config import FinetuneConfig, finetune_recipe
 from skylobe.errors import UnavailableError
 from skylobe.experiments.paper import TABLE_7_MIGHTEE
 from skylobe.experiments.scale import Scale
-from skylobe.experiments.tables import Report, errors, markdown, paired, select, spread
+from skylobe.experiments.tables import Report, complete, errors, markdown, paired, select, spread
 from skylobe.experiments.trainings import Outcome, Training
 from skylobe.normalise import regrid
 from skylobe.probe import stratified_rows
@@ -105,6 +105,7 @@ def _draw(surveys: Surveys, seed: int) -> tuple[dict[str, ImageSet], dict[str, I
 
 def report(outcomes: Sequence[Outcome]) -> Report:
     """Tabulate: a row per training set and start, a column per test set."""
+    outcomes = complete(outcomes, ARMS)
     tests = list(outcomes[0].logits)
     sizes = [len(outcomes[0].labels[test]) for test in tests]
     heads = ["trained on", "labels", "start", "epochs", "seeds"]

@@ -51,14 +51,10 @@ def report(outcomes: Sequence[Outcome]) -> Report:
         [str(blocks), *(spread(cells[blocks, count]) for count in counts)]
         for blocks in FIGURE_7_BLOCKS
     ]
-    lines = [
-        series(
-            f"{count} labels",
-            FIGURE_7_BLOCKS,
-            [cells[blocks, count] for blocks in FIGURE_7_BLOCKS],
-        )
-        for count in counts
-    ]
+    lines = []
+    for count in counts:
+        there = [blocks for blocks in FIGURE_7_BLOCKS if len(cells[blocks, count])]
+        lines.append(series(f"{count} labels", there, [cells[blocks, count] for blocks in there]))
     figure = plots.error_curves(
         lines, x_label="tuned blocks, counted from the head", title="104 confident test sources"
     )

@@ -16,6 +16,7 @@ from skylobe.experiments.paper import TABLE_6, LabelRow
 from skylobe.experiments.scale import Scale
 from skylobe.experiments.tables import (
     Report,
+    complete,
     errors,
     interval,
     markdown,
@@ -77,6 +78,7 @@ def settings(scale: Scale, count: int, seed: int) -> dict[str, FinetuneConfig | 
 
 def report(outcomes: Sequence[Outcome]) -> Report:
     """Tabulate and draw."""
+    outcomes = complete(outcomes, ARMS)
     parts = [f"**{title}**\n\n{_table(outcomes, test)}" for test, title in TESTS.items()]
     figures = {
         "figure4": _figure(outcomes, "confident", "104 confident test sources", published=True),

@@ -13,7 +13,7 @@ from skylobe.checkpoint import Model
 from skylobe.config import AdaptConfig, FinetuneConfig, finetune_recipe
 from skylobe.experiments.paper import TIMING_LABELS, TIMINGS
 from skylobe.experiments.scale import Scale
-from skylobe.experiments.tables import Report, errors, markdown, paired, select, spread
+from skylobe.experiments.tables import Report, complete, errors, markdown, paired, select, spread
 from skylobe.experiments.trainings import Outcome, Training
 from skylobe.probe import stratified_rows
 
@@ -51,6 +51,7 @@ def settings(scale: Scale, seed: int) -> dict[str, FinetuneConfig | AdaptConfig]
 
 def report(outcomes: Sequence[Outcome]) -> Report:
     """Tabulate."""
+    outcomes = complete(outcomes, settings(Scale(), 0))
     baseline = select(outcomes, row=ROW, arm="one block")
     rows = []
     for arm in dict.fromkeys(one.arm for one in outcomes):
