@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from skylobe import datasets, experiments
+from skylobe.checkpoint import load_model
 from skylobe.config import AdaptConfig, finetune_recipe
 from skylobe.errors import ConfigError
 from skylobe.experiments import (
@@ -37,7 +38,12 @@ def curve() -> list[Outcome]:
             row,
             arm,
             seed,
-            {"confident": (n + seed, 104), "uncertain": (n, 49), "uncertain, all": (3 * n, 389)},
+            {
+                "confident": (n + seed, 104),
+                "not drawn": (5 * n, 797),
+                "uncertain": (n, 49),
+                "uncertain, all": (3 * n, 389),
+            },
         )
         for row in ("36", "145")
         for arm, n in wrong.items()
@@ -47,9 +53,10 @@ def curve() -> list[Outcome]:
 
 def test_each_test_set_has_a_table_of_its_own_count(curve: list[Outcome]):
     text = label_curve.report(curve).text
-    confident, uncertain, every = text.split("| labels |")[1:]
+    confident, rest, uncertain, every = text.split("| labels |")[1:]
     assert "| 20.19 ± 0.96 | 10.58 ± 0.96 | 15.38 ± 0.96 |" in confident
     assert "-9.62 ± 0.00" in confident  # paired: the seeds' own spread cancels
+    assert f"{100 * 50 / 797:.2f} ± 0.00" in rest
     assert "20.41 ± 0.00" in uncertain
     assert f"{100 * 30 / 389:.2f} ± 0.00" in every
     assert "19.03 ± 1.39 | 16.15 ± 1.00" in confident
@@ -174,3 +181,16 @@ def test_every_experiment_has_a_room_with_both_functions():
         assert callable(module.trainings), name
         assert callable(module.report), name
         assert module.TITLE
+
+
+def test_no_source_is_drawn_and_tested(mirror):
+    made = label_curve.trainings(load_model("skylobe-fast"), Scale(seeds=2, labels=(36, 729)))
+    assert [(one.row, one.arm) for one in made[:4]] == [
+        *(("36", arm) for arm in label_curve.ARMS),
+        ("729", "supervised"),
+    ]
+    for one in made:
+        drawn = set(one.labelled.source_ids)
+        assert len(drawn) == int(one.row)
+        assert len(one.tests["not drawn"]) == 833 - len(drawn)
+        assert not any(drawn & set(test.source_ids) for test in one.tests.values())
