@@ -1,8 +1,8 @@
 """Table 6 and Figures 4 and 5: error against the number of labels, fine-tuned and supervised.
 
 Labels are drawn from the 729 confident training sources of MiraBest, anew for each seed and the same for
-each arm. Every test set is counted on its own. 104 test sources are few, so those that a draw leaves out of
-the training split are tested too.
+each arm. Every test set is counted on its own. 104 test sources are few, so those that a draw leaves out
+of the training split are tested too.
 """
 
 from collections.abc import Sequence
