@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
 from skylobe import storage
-from skylobe.probe import CurvePoint
+from skylobe.calibration import confidence_bins, reliability
+from skylobe.probe import CurvePoint, clopper_pearson
 
 # Okabe & Ito (2008): told apart with any colour vision
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -158,6 +159,84 @@ def confusion_matrix(
     bar.set_label("share of the true class")
     if title:
         panel.set_title(title, fontsize=10, loc="left")
+    return figure
+
+
+def reliability_diagram(
+    probabilities: Mapping[str, Float[np.ndarray, "source class"]],
+    truth: Int[np.ndarray, " source"],
+    *,
+    n_bins: int = 10,
+) -> Figure:
+    """Draw how often predictions of a certain confidence are right, and how many there are.
+
+    Args:
+        probabilities: Of each class, by what they are called, such as before and after calibration.
+        truth: True class.
+        n_bins: Bins between 0 and 1; bars are 95 % Clopper–Pearson intervals.
+    """
+    figure = Figure(figsize=(5.2, 5.4), layout="constrained", dpi=150)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1.1))
+    upper.plot([0, 100], [0, 100], color="#888888", lw=1, ls="--", label="perfect")
+    width = 100 / n_bins
+    for number, ((name, found), colour, marker) in enumerate(
+        zip(probabilities.items(), COLOURS[1::-1], MARKERS[1::-1], strict=False)
+    ):
+        shift = (number - (len(probabilities) - 1) / 2) * 0.36 * width
+        seen = reliability(found, truth, n_bins=n_bins)
+        right = np.rint(seen.accuracy * seen.counts).astype(int)
+        bounds = np.array([clopper_pearson(k, n) for k, n in zip(right, seen.counts, strict=True)])
+        upper.errorbar(
+            100 * seen.confidence, 100 * seen.accuracy,
+            np.abs(bounds.T - 100 * seen.accuracy), color=colour, marker=marker, ms=6, lw=1.5,
+            capsize=3, label=f"{name}: ECE {100 * seen.error:.1f} %",
+        )  # fmt: skip
+        counts = np.bincount(confidence_bins(found.max(1), n_bins), minlength=n_bins)
+        middles = (np.arange(n_bins) + 0.5) * width
+        lower.bar(middles + shift, counts, 0.36 * width, color=colour)
+    upper.set_ylabel("right (%)")
+    upper.set(xlim=(0, 100), ylim=(0, 103))
+    upper.legend(frameon=False, loc="upper left")
+    lower.set_xlabel("confidence: probability of the predicted class (%)")
+    lower.set_ylabel("sources")
+    for panel in (upper, lower):
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.grid(axis="y", color="#dddddd", lw=0.6)
+        panel.set_axisbelow(True)
+    return figure
+
+
+def risk_coverage(
+    confidence: Float[np.ndarray, " source"],
+    right: Bool[np.ndarray, " source"],
+    *,
+    chosen: tuple[float, float] | None = None,
+    chosen_name: str = "",
+) -> Figure:
+    """Draw the error among the most confident sources against how many of them are decided.
+
+    Args:
+        confidence: Probability of the predicted class.
+        right: Whether that is the true one.
+        chosen: Per cent. Share decided and error of a rule to mark; ``None`` marks none.
+        chosen_name: What the legend calls it.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    wrong, counts = np.cumsum(~right[order]), np.arange(1, len(order) + 1)
+    bounds = np.array([clopper_pearson(int(k), int(n)) for k, n in zip(wrong, counts, strict=True)])
+    shares, errors = 100 * counts / len(counts), 100 * wrong / counts
+    figure = Figure(figsize=(5.6, 4.0), layout="constrained", dpi=150)
+    panel = figure.subplots()
+    panel.fill_between(shares, *bounds.T, color=COLOURS[0], alpha=0.15, lw=0, label="95 % interval")
+    panel.plot(shares, errors, color=COLOURS[0], lw=1.8, label="most confident first")
+    if chosen is not None:
+        panel.plot(*chosen, color=COLOURS[1], marker="D", ms=8, ls="none", label=chosen_name)
+    panel.set_xlabel("sources decided (%)")
+    panel.set_ylabel("error among them (%)")
+    panel.set(xlim=(0, 100), ylim=(0, max(2.0, 1.25 * bounds[len(counts) // 5 :, 1].max())))
+    panel.grid(axis="y", color="#dddddd", lw=0.6)
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.legend(frameon=False, loc="upper left")
     return figure
 
 
