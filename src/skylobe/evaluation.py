@@ -259,7 +259,7 @@ def summarise(decisions: Decisions) -> Score:
 
 def _log_loss(probabilities: Probabilities, labels: Labels) -> float:
     chosen = probabilities[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(chosen, np.finfo(np.float64).tiny)).mean())
+    return float(np.abs(np.log(np.maximum(chosen, np.finfo(np.float64).tiny)).mean()))
 
 
 def train_and_test(image_set: ImageSet) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -102,7 +102,11 @@ def label_curve(
     """
     figure = Figure(figsize=(6.2, 4.0), layout="constrained", dpi=150)
     panel = figure.subplots()
-    for (name, points), colour, marker in zip(curves.items(), COLOURS, MARKERS, strict=False):
+    top = 1.05 * max(p.mean + p.deviation for points in curves.values() for p in points)
+    places = _spread([points[-1].mean for points in curves.values()], 0.045 * top)
+    for (name, points), colour, marker, place in zip(
+        curves.items(), COLOURS, MARKERS, places, strict=False
+    ):
         labels = [point.n_labels for point in points]
         means = np.array([point.mean for point in points])
         spread = np.array([point.deviation for point in points])
@@ -110,8 +114,8 @@ def label_curve(
             labels, means, spread, color=colour, marker=marker, ms=6, lw=1.8, capsize=3, label=name
         )
         panel.annotate(
-            f"{means[-1]:.1f} %", (labels[-1], means[-1]), (6, 6), textcoords="offset points",
-            color=colour, fontsize=9,
+            f"{means[-1]:.1f} %", (labels[-1], place), (8, 0), textcoords="offset points",
+            color=colour, fontsize=9, va="center",
         )  # fmt: skip
     ticks = sorted({point.n_labels for points in curves.values() for point in points})
     panel.set_xscale("log")
@@ -120,7 +124,7 @@ def label_curve(
     panel.xaxis.set_major_formatter(ScalarFormatter())
     panel.set_xlabel("labels used" + (f" (all {n_classes} classes)" if n_classes else ""))
     panel.set_ylabel("test error (%)")
-    panel.set_ylim(bottom=0)
+    panel.set_ylim(0, max(top, 1.0))
     panel.margins(x=0.1)
     panel.grid(axis="y", color="#dddddd", lw=0.6)
     panel.spines[["top", "right"]].set_visible(False)
@@ -128,6 +132,15 @@ def label_curve(
     if title:
         panel.set_title(title, fontsize=10, loc="left")
     return figure
+
+
+def _spread(values: Sequence[float], gap: float) -> list[float]:
+    """Move values up until neighbours are a gap apart, so that text at them can be read."""
+    placed: dict[int, float] = {}
+    lowest = -np.inf
+    for number in np.argsort(values, kind="stable").tolist():
+        lowest = placed[number] = max(values[number], lowest + gap)
+    return [placed[number] for number in range(len(values))]
 
 
 def confusion_matrix(
@@ -185,18 +198,18 @@ def reliability_diagram(
         shift = (number - (len(probabilities) - 1) / 2) * 0.36 * width
         seen = reliability(found, truth, n_bins=n_bins)
         right = np.rint(seen.accuracy * seen.counts).astype(int)
-        bounds = np.array([clopper_pearson(k, n) for k, n in zip(right, seen.counts, strict=True)])
+        bounds = _intervals(right, seen.counts)
         upper.errorbar(
             100 * seen.confidence, 100 * seen.accuracy,
-            np.abs(bounds.T - 100 * seen.accuracy), color=colour, marker=marker, ms=6, lw=1.5,
-            capsize=3, label=f"{name}: ECE {100 * seen.error:.1f} %",
+            np.abs(bounds.T - 100 * seen.accuracy), color=colour, marker=marker, ms=6, lw=0.7,
+            elinewidth=1.5, capsize=3, label=f"{name}: ECE {100 * seen.error:.1f} %",
         )  # fmt: skip
         counts = np.bincount(confidence_bins(found.max(1), n_bins), minlength=n_bins)
         middles = (np.arange(n_bins) + 0.5) * width
         lower.bar(middles + shift, counts, 0.36 * width, color=colour)
     upper.set_ylabel("right (%)")
     upper.set(xlim=(0, 100), ylim=(0, 103))
-    upper.legend(frameon=False, loc="upper left")
+    figure.legend(frameon=False, loc="outside upper left", ncols=3, fontsize=9, columnspacing=1.2)
     lower.set_xlabel("confidence: probability of the predicted class (%)")
     lower.set_ylabel("sources")
     for panel in (upper, lower):
@@ -204,6 +217,14 @@ def reliability_diagram(
         panel.grid(axis="y", color="#dddddd", lw=0.6)
         panel.set_axisbelow(True)
     return figure
+
+
+def _intervals(
+    counts: Int[np.ndarray, " row"], totals: Int[np.ndarray, " row"]
+) -> Float[np.ndarray, "row 2"]:
+    """Give the 95 % Clopper–Pearson interval of each share, per cent."""
+    pairs = zip(counts.tolist(), totals.tolist(), strict=True)
+    return np.array([clopper_pearson(count, total) for count, total in pairs])
 
 
 def risk_coverage(
@@ -223,7 +244,7 @@ def risk_coverage(
     """
     order = np.argsort(-confidence, kind="stable")
     wrong, counts = np.cumsum(~right[order]), np.arange(1, len(order) + 1)
-    bounds = np.array([clopper_pearson(int(k), int(n)) for k, n in zip(wrong, counts, strict=True)])
+    bounds = _intervals(wrong, counts)
     shares, errors = 100 * counts / len(counts), 100 * wrong / counts
     figure = Figure(figsize=(5.6, 4.0), layout="constrained", dpi=150)
     panel = figure.subplots()
@@ -233,10 +254,11 @@ def risk_coverage(
         panel.plot(*chosen, color=COLOURS[1], marker="D", ms=8, ls="none", label=chosen_name)
     panel.set_xlabel("sources decided (%)")
     panel.set_ylabel("error among them (%)")
-    panel.set(xlim=(0, 100), ylim=(0, max(2.0, 1.25 * bounds[len(counts) // 5 :, 1].max())))
+    # the first few sources have bounds near 100 %
+    panel.set(xlim=(0, 100), ylim=(0, max(2.0, 1.1 * bounds[len(counts) // 5 :, 1].max())))
     panel.grid(axis="y", color="#dddddd", lw=0.6)
     panel.spines[["top", "right"]].set_visible(False)
-    panel.legend(frameon=False, loc="upper left")
+    figure.legend(frameon=False, loc="outside upper left", ncols=3, fontsize=9)
     return figure
 
 

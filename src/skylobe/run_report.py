@@ -18,7 +18,7 @@ from skylobe.checkpoint import Model, versions
 from skylobe.classifier import Classifier, describe
 from skylobe.decisions import Decisions, match_classes, same_image
 from skylobe.errors import DataError
-from skylobe.evaluation import ClassScore, Score, curve, untrained
+from skylobe.evaluation import Score, curve, untrained
 from skylobe.normalise import prepare
 from skylobe.probe import CurvePoint, Labels, Predict, Vectors, clopper_pearson
 from skylobe.records import ImageSet
@@ -157,6 +157,10 @@ def rate(count: int, total: int) -> str:
     return f"{share} % {interval}, {count} of {total}" if total else share
 
 
+def _per_cent(count: int, total: int) -> str:
+    return rate(count, total).partition(",")[0]
+
+
 def _share(count: int, total: int) -> str:
     """Write per cent and interval."""
     if total == 0:
@@ -187,11 +191,11 @@ def mistakes(decisions: Decisions, count: int = N_MISTAKES) -> Int[np.ndarray, "
 def on_error(report: RunReport) -> str:
     """Say how often it errs, and what a classifier without eyes would do."""
     score = report.score
-    most = max(score.classes, key=lambda one: one.n_true)
-    blind = 100 * (1 - most.n_true / score.n_test)
+    blind = 100 * (1 - max(one.n_true for one in score.classes) / score.n_test)
     return (
-        f"The error is {rate(score.n_errors, score.n_test)}. Always naming the most frequent class, "
-        f"{most.name}, would err on {blind:.1f} %."
+        f"The classifier gives {score.n_errors} of {score.n_test} sources another class than theirs: "
+        f"{_per_cent(score.n_errors, score.n_test)}. Always naming one class would err on "
+        f"{blind:.1f} % at best."
     )
 
 
@@ -216,23 +220,22 @@ def on_classes(report: RunReport) -> str:
 def on_calibration(report: RunReport) -> str:
     """Say what temperature scaling did, and what a test set of this size can tell."""
     score, calibration = report.score, report.classifier.calibration
-    before, after = 100 * score.uncalibrated_error, 100 * score.calibration_error
-    chance = 100 * score.chance_error
+    before, after, chance = (
+        f"{100 * one:.1f} %"
+        for one in (score.uncalibrated_error, score.calibration_error, score.chance_error)
+    )
     if len(calibration.scores) == 0:
         return (
-            f"The classifier was saved without calibration; its ECE is {after:.1f} %. Labels kept out "
-            "of the training would make its probabilities and its abstentions meaningful."
+            f"The classifier was saved without calibration; its ECE is {after}. Labels kept out of the "
+            "training would give it a temperature, and abstentions that mean something."
         )
-    verdict = (
-        "this test set shows no miscalibration"
-        if after <= chance
-        else "what is left is more than chance"
-    )
+    within = score.calibration_error <= score.chance_error
+    verdict = "it cannot tell these from perfect ones" if within else "what is left is not chance"
     return (
         f"Temperature scaling (T = {calibration.temperature:.2f}, learnt on {len(calibration.scores):,} "
-        f"labels that the logits were made without) takes the ECE from {before:.1f} % to {after:.1f} %. "
-        f"Perfect probabilities would stay below {chance:.1f} % in 95 of 100 test sets like this one: "
-        f"{verdict}."
+        f"labels with logits made without them) takes the ECE from {before} to {after} and the log "
+        f"loss from {score.uncalibrated_log_loss:.3f} to {score.log_loss:.3f}. The ECE of perfect "
+        f"probabilities would be below {chance} in 95 of 100 test sets of this size: {verdict}."
     )
 
 
@@ -242,24 +245,26 @@ def on_sets(report: RunReport) -> str:
     low, high = clopper_pearson(score.n_covered, score.n_test)
     wanted = 100 * score.level
     verdict = "more than" if low > wanted else "fewer than" if high < wanted else "in line with"
-    others = score.n_test - score.n_decided
+    n_others, n_wrong = score.n_test - score.n_decided, score.n_errors - score.n_decided_errors
     return (
-        f"The sets hold the true class of {rate(score.n_covered, score.n_test)} sources, {verdict} the "
-        f"{wanted:g} % wanted. The set is one class for {score.n_decided} sources, and the error among "
-        f"these is {rate(score.n_decided_errors, score.n_decided)}; from {others} the classifier "
-        "abstains, and the most probable class would be wrong for "
-        f"{rate(score.n_errors - score.n_decided_errors, others)} of them."
+        f"The prediction sets hold the true class for {score.n_covered} of {score.n_test} sources: "
+        f"{_per_cent(score.n_covered, score.n_test)}, {verdict} the {wanted:g} % wanted. For "
+        f"{score.n_decided} sources the set is one class; {score.n_decided_errors} of these decisions "
+        f"are wrong: {_per_cent(score.n_decided_errors, score.n_decided)}. From the other {n_others} "
+        f"the classifier abstains; naming the most probable class would be wrong for {n_wrong} of "
+        f"them: {_per_cent(n_wrong, n_others)}."
     )
 
 
 def on_novelty(report: RunReport) -> str:
     """Say how many sources are unusual and whether the classifier errs on these more often."""
     score = report.score
-    usual = score.n_test - score.n_novel
+    n_usual, n_wrong = score.n_test - score.n_novel, score.n_errors - score.n_novel_errors
     return (
-        f"Novelty above 1, more unusual than 95 % of the training sources: "
-        f"{rate(score.n_novel, score.n_test)}. The error is {rate(score.n_novel_errors, score.n_novel)} "
-        f"among them and {rate(score.n_errors - score.n_novel_errors, usual)} among the others."
+        f"{score.n_novel} sources are more unusual than 95 % of the training ones (novelty above 1): "
+        f"{_per_cent(score.n_novel, score.n_test)}. {score.n_novel_errors} of them are given a wrong "
+        f"class: {_per_cent(score.n_novel_errors, score.n_novel)}; of the other {n_usual} it is "
+        f"{n_wrong}: {_per_cent(n_wrong, n_usual)}."
     )
 
 
