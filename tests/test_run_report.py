@@ -16,7 +16,7 @@ from skylobe.classifier import Classifier, describe
 from skylobe.config import EncoderConfig, Preprocessing
 from skylobe.decisions import Decisions, decide
 from skylobe.encoder import build_encoder
-from skylobe.errors import DataError
+from skylobe.errors import ConfigError, DataError
 from skylobe.evaluation import summarise
 from skylobe.probe import CurvePoint, clopper_pearson, error_percent
 from skylobe.records import ImageSet
@@ -124,7 +124,7 @@ def test_the_curves_compare_draw_by_draw():
     theirs = [CurvePoint(20, (35.0, 37.0, 39.5), 100), CurvePoint(90, (9.0,), 100)]
     curves = run_report.FastCurves({"a": ours, "b": theirs, "c": ours}, "set", 90, 0, 8)
     against_b, against_c = run_report.on_curves(curves)
-    assert "-5.2 ± 0.2 at 20 labels, +1.0 at 90 labels" in against_b
+    assert "−5.2 ± 0.2 at 20 labels, +1.0 at 90 labels" in against_b
     assert "apart at 20 (ahead)" in against_b
     assert "Nowhere" in against_c
 
@@ -167,5 +167,7 @@ def test_a_curve_needs_every_class_in_the_training_set(classifier, sets):
     train, test = sets
     with pytest.raises(DataError, match="do not cover every class"):
         fast_curves(classifier.model, train.select(np.arange(0, 26, 2)), test, n_views=1)
+    with pytest.raises(ConfigError, match="one or more"):
+        fast_curves(classifier.model, train, test, n_draws=0)
     with pytest.raises(DataError, match="its classes are a, b"):
         fast_curves(classifier.model, replace(train, class_names=("a", "b")), test, n_views=1)

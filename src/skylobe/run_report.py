@@ -17,7 +17,7 @@ from skylobe.adapting import fit_head
 from skylobe.checkpoint import Model, versions
 from skylobe.classifier import Classifier, describe
 from skylobe.decisions import Decisions, match_classes, same_image
-from skylobe.errors import DataError
+from skylobe.errors import ConfigError, DataError
 from skylobe.evaluation import Score, curve, untrained
 from skylobe.normalise import prepare
 from skylobe.probe import CurvePoint, Labels, Predict, Vectors, clopper_pearson
@@ -85,8 +85,11 @@ def fast_curves(
         n_draws: Draws of each count of labels.
 
     Raises:
-        DataError: If the training set has other classes than the test set, or fewer than two.
+        DataError: If the training set has other classes than the test set, or lacks some of them.
+        ConfigError: If there is no draw.
     """
+    if n_draws < 1:
+        raise ConfigError(f"n_draws is {n_draws}; ask for one or more.")
     known = match_classes(train_set, test_set.class_names)
     described = {
         one.name: [
@@ -288,7 +291,12 @@ def _compare(ours: list[CurvePoint], theirs: list[CurvePoint], other: str) -> st
     told = f"More than two standard errors apart at {', '.join(clear)}." if clear else (
         "Nowhere more than two standard errors apart."
     )  # fmt: skip
-    return f"Against {other}: {', '.join(gaps)} (points of error, minus is better). {told}"
+    listed = ", ".join(gaps).replace("-", "−")
+    return f"Against {other}: {listed} (points of error, minus is better). {told}"
+
+
+def _n_draws(curves: FastCurves) -> int:
+    return max(len(one.errors) for points in curves.points.values() for one in points)
 
 
 def write(report: RunReport, out: Path) -> Path:
@@ -306,6 +314,7 @@ def write(report: RunReport, out: Path) -> Path:
         class_columns=CLASS_COLUMNS,
         class_rows=class_rows(report.score),
         said={one.__name__: one(report) for one in SENTENCES},
+        n_draws=0 if report.curves is None else _n_draws(report.curves),
         said_of_curves=[] if report.curves is None else on_curves(report.curves),
         n_mistakes=len(mistakes(report.decisions)),
         versions=versions(),
