@@ -285,7 +285,8 @@ def labelled(tmp_path: Path) -> Path:
 def made(labelled: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     folder = labelled.parent / "made"
     arguments = ["--data", labelled, "--split", "train", "--out", folder, "--model", model]
-    assert run(capsys, "finetune", *arguments, "--settings.n_views", "1")[0] == 0
+    quick = ["--settings.n_views", "1", "--settings.method", "ridge"]
+    assert run(capsys, "finetune", *arguments, *quick)[0] == 0
     return folder
 
 

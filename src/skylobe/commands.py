@@ -184,7 +184,7 @@ def finetune(
             (method, with_measures, n_views, seed).
         options: Of the set, such as --options.subset confident.
     """
-    typed = _as_typed("finetune", locals())
+    typed = _as_typed("finetune", locals())  # before there are others than the arguments
     from skylobe import adapting, checkpoint, classifier, datasets, finetuning
     from skylobe.config import finetune_recipe, from_dict
 
@@ -275,7 +275,7 @@ def evaluate(
         out: HTML page to write; it needs no other file.
         scores: CSV file to write: a row per source with its classes, probabilities and novelty.
     """
-    typed = _as_typed("evaluate", locals())
+    typed = _as_typed("evaluate", locals())  # before there are others than the arguments
     from skylobe import checkpoint, datasets, decisions, evaluation, results, run_report
     from skylobe.classifier import load_classifier
 

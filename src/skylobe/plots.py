@@ -34,10 +34,10 @@ def gallery(
     n_columns: int = 6,
     n_queries: int = 1,
 ) -> Figure:
-    """Draw a query and its neighbours.
+    """Draw sources side by side, such as a query and its neighbours.
 
     Args:
-        images: Query first, then its neighbours; values 0–1 or 0–255, first row southernmost.
+        images: Queries first, if there are any; values 0–1 or 0–255, first row southernmost.
         captions: A line or two under each image.
         pixel_scale: Arcsec per pixel, for the scale bar; ``None`` draws none.
         n_columns: Images per row.

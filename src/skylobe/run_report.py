@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Int
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from skylobe import pages, plots
 from skylobe.adapting import fit_head
@@ -27,6 +28,8 @@ from skylobe.similarity import GALLERY_GRID
 LABELS_PER_CLASS = (10, 30, 100)
 N_MISTAKES = 12  # three rows of four
 MEASURES = "measures alone"
+
+Pair = tuple[NDArray[np.float32], NDArray[np.float32]]  # vectors to train on and to test on
 
 
 @dataclass(frozen=True)
@@ -91,33 +94,39 @@ def fast_curves(
     if n_draws < 1:
         raise ConfigError(f"n_draws is {n_draws}; ask for one or more.")
     known = match_classes(train_set, test_set.class_names)
-    described = {
-        one.name: [
-            describe(one, images, n_views=n_views, with_measures=True)
-            for images in (known, test_set)
-        ]
-        for one in (model, untrained(model))
-    }
-    n_features = model.encoder.n_features
-    train, test = described[model.name]
-    described[MEASURES] = [train[:, n_features:], test[:, n_features:]]
-    fresh = ~same_image(train[:, :n_features], test[:, :n_features])
     assert known.labels is not None
     assert test_set.labels is not None
-    train_labels, test_labels = known.labels[fresh], test_set.labels
-    if len(np.unique(train_labels)) < len(test_set.class_names):
+    described = _describe(model, known, test_set, n_views)
+    in_test = same_image(*(one[:, : model.encoder.n_features] for one in described[model.name]))
+    fresh, labels = ~in_test, known.labels[~in_test]
+    if len(np.unique(labels)) < len(test_set.class_names):
         raise DataError(
-            f"{known.name}: its {fresh.sum()} labelled sources that are not in the test set do not "
+            f"{known.name}: its {len(labels)} labelled sources that are not in the test set do not "
             "cover every class; give more, or leave train unset."
         )
     points = {
         name: curve(
-            (one[fresh], train_labels), (other, test_labels), LABELS_PER_CLASS, _fit_fast,
+            (train[fresh], labels), (test, test_set.labels), LABELS_PER_CLASS, _fit_fast,
             per_class=True, n_seeds=n_draws,
         )
-        for name, (one, other) in described.items()
+        for name, (train, test) in described.items()
     }  # fmt: skip
-    return FastCurves(points, known.name, int(fresh.sum()), int((~fresh).sum()), n_views)
+    return FastCurves(points, known.name, len(labels), int(in_test.sum()), n_views)
+
+
+def _describe(
+    model: Model, train_set: ImageSet, test_set: ImageSet, n_views: int
+) -> dict[str, Pair]:
+    """Give the vectors of both sets with the model, the same untrained, and no encoder at all."""
+    found: dict[str, Pair] = {}
+    for one in (model, untrained(model)):
+        train, test = (
+            describe(one, images, n_views=n_views, with_measures=True)
+            for images in (train_set, test_set)
+        )
+        found[one.name] = train, test
+    n_features = model.encoder.n_features
+    return found | {MEASURES: (train[:, n_features:], test[:, n_features:])}
 
 
 def _fit_fast(vectors: Vectors, labels: Labels, seed: int) -> Predict:
