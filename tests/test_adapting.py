@@ -10,7 +10,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from conftest import lobes
 from skylobe import datasets
 from skylobe.adapting import adapt, fit_head
-from skylobe.checkpoint import Model, load_model
+from skylobe.checkpoint import Model, load_model, save_model
 from skylobe.classifier import load_classifier, save_classifier
 from skylobe.config import AdaptConfig, EncoderConfig, Preprocessing
 from skylobe.encoder import build_encoder
@@ -78,6 +78,17 @@ def test_what_is_not_a_classifier_is_refused(model, tmp_path: Path):
     folder = save_classifier(adapt(model, lobes(20)), tmp_path / "mine")
     (folder / "head.safetensors").write_bytes(b"x")
     with pytest.raises(CheckpointError, match="copy the folder again"):
+        load_classifier(folder)
+
+
+def test_files_of_two_classifiers_are_refused(model, tmp_path: Path):
+    folder = save_classifier(adapt(model, lobes(20)), tmp_path / "mine")
+    wide = Model("wide", build_encoder(EncoderConfig(depth=14, width=16)).eval())
+    save_model(wide, folder)
+    with pytest.raises(CheckpointError, match=r"128 features .* fitted to 64"):
+        load_classifier(folder)
+    (folder / "classifier.json").write_text('{"class_names": ["one", "two"]}')
+    with pytest.raises(CheckpointError, match="damaged"):
         load_classifier(folder)
 
 

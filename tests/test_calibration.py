@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from skylobe.calibration import Calibration, fit_temperature, reliability
+from skylobe.calibration import Calibration, error_by_chance, fit_temperature, reliability
 from skylobe.errors import ConfigError
 
 
@@ -47,3 +47,15 @@ def test_without_enough_held_out_sources_it_abstains_from_everything():
     assert few.abstains(probabilities, 0.5).tolist() == [False, True]
     with pytest.raises(ConfigError, match="between 0 and 1"):
         few.threshold(1.0)
+
+
+def test_perfect_probabilities_stay_below_the_error_by_chance_in_95_of_100_test_sets():
+    logits, _ = _drawn(100, 5)
+    shares, rng = softmax(logits, axis=1), np.random.default_rng(6)
+    errors = [
+        reliability(shares, np.array([rng.choice(3, p=row) for row in shares])).error
+        for _ in range(300)
+    ]
+    assert np.mean(np.array(errors) <= error_by_chance(shares)) == pytest.approx(0.95, abs=0.04)
+    many = softmax(_drawn(4000, 5)[0], axis=1)
+    assert error_by_chance(many) < error_by_chance(shares) / 4

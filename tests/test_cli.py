@@ -1,3 +1,4 @@
+import csv
 import re
 import subprocess
 import sys
@@ -264,6 +265,96 @@ def test_finetune_then_predict(table: Path, tmp_path: Path, capsys: pytest.Captu
     assert code == 0, err
     assert "0 failed" in text
     assert decisions.read_text().startswith('"source_id","file","status","predicted"')
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    """Thirty images on noise, rows 20 to 29 to test on; the label of row 21 is wrong."""
+    image_set, rng = lobes(30, seed=3), np.random.default_rng(0)
+    rows = ["id,file,label,split"]
+    for row, image in enumerate(image_set.images.numpy()):
+        np.save(tmp_path / f"N{row}.npy", image[0] + rng.normal(0, 9, image[0].shape))
+        split = "test" if row >= 20 else "train"
+        label = "one" if row % 2 == 0 or row == 21 else "two"
+        rows.append(f"N{row},N{row}.npy,{label},{split}")
+    (tmp_path / "noisy.csv").write_text("\n".join(rows) + "\n")
+    return tmp_path / "noisy.csv"
+
+
+@pytest.fixture
+def made(labelled: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    folder = labelled.parent / "made"
+    arguments = ["--data", labelled, "--split", "train", "--out", folder, "--model", model]
+    quick = ["--settings.n_views", "1", "--settings.method", "ridge"]
+    assert run(capsys, "finetune", *arguments, *quick)[0] == 0
+    return folder
+
+
+def test_evaluate_prints_what_its_table_and_page_say(
+    labelled: Path, made: Path, model: Path, capsys: pytest.CaptureFixture[str]
+):
+    page, scores = labelled.parent / "page.html", labelled.parent / "scores.csv"
+    arguments = ["--classifier", made, "--data", labelled, "--split", "test", "--level", "0.6"]
+    curve = ["--train", labelled, "--train_split", "train", "--model", model, "--n_draws", 1]
+    code, text, err = run(capsys, "evaluate", *arguments, *curve, "--out", page, "--scores", scores)
+    assert code == 0, err
+    with scores.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    wrong = sum(one["true"] != one["predicted"] for one in rows)
+    assert len(rows) == 10
+    assert wrong > 0
+    assert f"{wrong} of 10" in text
+    assert f"{wrong} of 10" in page.read_text()
+    for command in ("finetune", "evaluate"):
+        assert f"skylobe {command} --" in page.read_text(), "what to type to repeat it"
+    assert "--level 0.6" in page.read_text()
+    assert "measures alone" in text
+
+
+def test_evaluate_refuses_what_says_nothing(
+    labelled: Path, made: Path, capsys: pytest.CaptureFixture[str]
+):
+    def refused(data: Path, *more: str) -> str:
+        code, out, err = run(capsys, "evaluate", "--classifier", made, "--data", data, *more)
+        assert code in (2, 3, 5)
+        assert out == ""
+        assert err.count("\n") == 1
+        return err
+
+    assert "trained on 20 of its 30 images" in refused(labelled)
+    other = labelled.with_name("other.csv")
+    text = labelled.read_text()
+    other.write_text(text.replace(",one,", ",three,"))
+    assert "its classes are three, two, the classifier's one, two" in refused(other)
+    other.write_text("\n".join(line for line in text.splitlines() if ",one," not in line))
+    assert "no source of class 'one'" in refused(other, "--split", "test")
+    other.write_text(text.splitlines()[0] + "\n")
+    assert "no rows" in refused(other)
+    other.write_text(text.replace(",one,", ",,").replace(",two,", ",,"))
+    assert "has no labels" in refused(other)
+    assert "between 0 and 1" in refused(labelled, "--level", "90")
+    (made / "head.safetensors").write_bytes(b"x")
+    assert "copy the folder again" in refused(labelled)
+
+
+def test_finetune_refuses_labels_that_teach_nothing(
+    table: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    head, *rows = table.read_text().splitlines()
+    few = tmp_path / "few.csv"
+
+    def fit(*chosen: str) -> tuple[int, str]:
+        few.write_text("\n".join([head, *chosen]) + "\n")
+        arguments = ["--data", few, "--out", tmp_path / "few", "--model", model]
+        code, _, err = run(capsys, "finetune", *arguments, "--settings.n_views", "1")
+        assert err.count("\n") == (code != 0)
+        return code, err
+
+    code, err = fit(rows[0], rows[2])
+    assert code == 3
+    assert "label" in err
+    assert fit(rows[0])[0] == 3
+    assert fit(rows[0], rows[1]) == (0, ""), "one label per class, fewer than a batch, is enough"
 
 
 def test_the_full_budget_tunes_and_says_when_it_could_not_calibrate(

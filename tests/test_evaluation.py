@@ -9,9 +9,10 @@ from skylobe.adapting import adapt
 from skylobe.checkpoint import Model
 from skylobe.classifier import Classifier
 from skylobe.config import EncoderConfig, Preprocessing
+from skylobe.decisions import Decisions, decide
 from skylobe.encoder import build_encoder
 from skylobe.errors import DataError
-from skylobe.evaluation import label_curves, score, train_and_test, untrained
+from skylobe.evaluation import label_curves, score, summarise, train_and_test, untrained
 from skylobe.records import ImageSet
 
 
@@ -98,3 +99,87 @@ def test_test_sets_that_cannot_be_scored_are_refused(classifier: Classifier):
         score(classifier, {"other": replace(lobes(4), class_names=("a", "b"))})
     with pytest.raises(DataError, match="no source of class 'two'"):
         score(classifier, {"half": replace(lobes(4), labels=np.zeros(4, dtype=np.int64))})
+
+
+def _as_a_user_would(decisions: Decisions) -> dict[str, float]:
+    """The same numbers, written down again the long way."""
+    truth, shares = decisions.truth, decisions.probabilities
+    right = [int(row.argmax()) == one for row, one in zip(shares, truth, strict=True)]
+    held = [row[one] for row, one in zip(decisions.sets, truth, strict=True)]
+    alone = [fine for fine, row in zip(right, decisions.sets, strict=True) if row.sum() == 1]
+    return {
+        "n_errors": right.count(False),
+        "n_covered": sum(held),
+        "n_decided": len(alone),
+        "n_decided_errors": alone.count(False),
+        "log_loss": -np.mean([np.log(row[one]) for row, one in zip(shares, truth, strict=True)]),
+    }
+
+
+def test_a_score_counts_what_the_decisions_say(classifier: Classifier):
+    mixed = replace(lobes(50, seed=9), labels=np.random.default_rng(0).integers(0, 2, 50))
+    decisions = decide(classifier, mixed, level=0.8)
+    found = summarise(decisions)
+    for name, value in _as_a_user_would(decisions).items():
+        assert getattr(found, name) == pytest.approx(value), name
+    assert 0 < found.n_errors < 50
+    assert sum(one.n_true for one in found.classes) == 50
+    assert sum(one.n_predicted for one in found.classes) == 50
+    assert sum(one.n_right for one in found.classes) == 50 - found.n_errors
+
+
+def test_the_order_of_the_classes_does_not_matter_and_unknown_labels_are_left_out(classifier):
+    plain = lobes(30, seed=8)
+    other = replace(plain, labels=1 - plain.labels, class_names=("two", "one", "three"))
+    assert summarise(decide(classifier, other)) == summarise(decide(classifier, plain))
+    labels = plain.labels.copy()
+    labels[:10] = -1
+    assert len(decide(classifier, replace(plain, labels=labels)).test_set) == 20
+    with pytest.raises(DataError, match="no labels"):
+        decide(classifier, replace(plain, labels=np.full(30, -1)))
+
+
+def test_a_set_without_some_class_can_be_scored_if_asked(classifier: Classifier):
+    ones = lobes(6, seed=8).select([0, 2, 4])
+    found = summarise(decide(classifier, ones, allow_missing=True))
+    assert found.n_test == 3
+    assert found.classes[0].recall == 100 * found.classes[0].n_right / 3
+    assert found.classes[1].recall is None
+    assert found.classes[1].n_true == 0
+
+
+def _textured(n: int, seed: int) -> ImageSet:
+    """Images that no two seeds share: blobs on noise."""
+    images = lobes(n, seed=seed)
+    noise = np.random.default_rng(seed).integers(0, 60, images.images.shape)
+    brighter = images.images.numpy() // 2 + noise
+    return replace(images, images=torch.from_numpy(brighter.astype(np.uint8)))
+
+
+def _joined(one: ImageSet, other: ImageSet) -> ImageSet:
+    return replace(
+        one,
+        images=torch.cat([one.images, other.images]),
+        source_ids=np.array([f"S{row}" for row in range(len(one) + len(other))]),
+        labels=np.concatenate([one.labels, other.labels]),
+    )
+
+
+def test_images_that_it_was_trained_on_are_noticed_however_turned(classifier: Classifier):
+    train, fresh = _textured(40, 1), _textured(20, 2)
+    made = adapt(classifier.model, train)
+    again = train.select(range(10))
+    turned = replace(again, images=again.images.rot90(1, (2, 3)).flip(3))
+    both = _joined(turned, fresh)
+    found = decide(made, both)
+    assert found.seen.tolist() == [True] * 10 + [False] * 20
+    assert summarise(found).n_seen == 10
+    with pytest.raises(
+        DataError, match=r"trained on 10 of its 30 images, such as S0; .* leave_out"
+    ):
+        decide(made, both, seen="refuse")
+    left = decide(made, both, seen="leave_out")
+    assert left.test_set.source_ids.tolist() == [f"S{row}" for row in range(10, 30)]
+    assert summarise(left) == summarise(decide(made, fresh, seen="refuse"))
+    with pytest.raises(DataError, match="trained on all of its images"):
+        decide(made, turned, seen="leave_out")

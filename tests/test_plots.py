@@ -54,3 +54,36 @@ def test_figures_are_written_in_the_format_of_their_ending(tmp_path, curves):
         assert picture.width > 500
     assert plots.save(plots.label_curve(curves), tmp_path / "c.pdf").read_bytes()[:4] == b"%PDF"
     assert plots.to_data_uri(plots.label_curve(curves)).startswith("data:image/png;base64,iVBOR")
+
+
+def test_a_reliability_diagram_counts_every_source_and_names_its_errors():
+    before = np.array([[0.95, 0.05], [0.93, 0.07], [0.65, 0.35], [0.2, 0.8]])
+    figure = plots.reliability_diagram({"before": before, "after": before**0.5}, np.zeros(4, int))
+    upper, lower = figure.axes
+    assert sum(bar.get_height() for bar in lower.patches) == 8
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names[0] == "perfect"
+    # three right: bins of two at 94 %, one at 65 % and one, wrong, at 80 %
+    assert names[1] == f"before: ECE {(2 * 6 + 35 + 80) / 4:.1f} %"
+    assert "(%)" in upper.get_ylabel()
+    assert "(%)" in lower.get_xlabel()
+
+
+def test_the_risk_curve_ends_at_the_error_of_all_and_begins_with_the_surest():
+    confidence = np.array([0.6, 0.99, 0.8, 0.7])
+    right = np.array([False, True, True, False])
+    panel = plots.risk_coverage(confidence, right, chosen=(50, 0), chosen_name="sets").axes[0]
+    shares, errors = panel.lines[0].get_data()
+    assert shares.tolist() == [25, 50, 75, 100]
+    np.testing.assert_allclose(errors, [0, 0, 100 / 3, 50])
+    assert panel.lines[1].get_xydata().tolist() == [[50, 0]]
+    assert panel.get_ylabel() == "error among them (%)"
+
+
+def test_the_ends_of_curves_are_labelled_without_overlap():
+    same = {name: [CurvePoint(10, (20.0,), 200)] for name in ("a", "b", "c")}
+    figure = plots.label_curve(same)
+    figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert len(boxes) == 3
+    assert not any(one.overlaps(other) for one in boxes for other in boxes if one is not other)

@@ -63,9 +63,13 @@ class Calibration:
         rank = math.ceil((len(self.scores) + 1) * level)
         return 0.0 if rank > len(self.scores) else 1.0 - float(self.scores[rank - 1])
 
+    def sets(self, probabilities: Probabilities, level: float) -> Bool[np.ndarray, "source class"]:
+        """Mark the classes in each source's prediction set."""
+        return np.asarray(probabilities >= self.threshold(level))
+
     def abstains(self, probabilities: Probabilities, level: float) -> Bool[np.ndarray, " source"]:
         """Mark the sources whose prediction set is not one class."""
-        return np.asarray((probabilities >= self.threshold(level)).sum(1) != 1)
+        return np.asarray(self.sets(probabilities, level).sum(1) != 1)
 
 
 def fit_temperature(logits: Logits, labels: Labels) -> float:
@@ -123,10 +127,41 @@ def reliability(probabilities: Probabilities, labels: Labels, *, n_bins: int = 1
     """
     confidence = probabilities.max(1)
     right = probabilities.argmax(1) == labels
-    bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
+    bins = confidence_bins(confidence, n_bins)
     filled = np.unique(bins)
     return Reliability(
         np.array([confidence[bins == one].mean() for one in filled]),
         np.array([right[bins == one].mean() for one in filled]),
         np.array([(bins == one).sum() for one in filled], dtype=np.int64),
     )
+
+
+def confidence_bins(
+    confidence: Float[np.ndarray, " source"], n_bins: int
+) -> Int[np.ndarray, " source"]:
+    """Number the bin of equal width that each confidence falls into; 1 is in the last."""
+    return np.asarray(np.minimum((confidence * n_bins).astype(np.int64), n_bins - 1))
+
+
+def error_by_chance(
+    probabilities: Probabilities, *, n_bins: int = 10, n_draws: int = 1000, seed: int = 0
+) -> float:
+    """Give the calibration error that perfect probabilities stay below in 95 of 100 test sets.
+
+    Few sources in a bin are right more or less often than they should be by chance alone, so that the
+    calibration error of a small test set is never 0.
+
+    Args:
+        probabilities: Of each class, taken to be perfect.
+        n_bins: Bins between 0 and 1.
+        n_draws: Test sets that are drawn.
+        seed: Of the draws.
+
+    >>> error_by_chance(np.array([[1.0, 0.0]] * 4))
+    0.0
+    """
+    confidence = probabilities.max(1)
+    member = np.eye(n_bins)[confidence_bins(confidence, n_bins)]
+    right = np.random.default_rng(seed).random((n_draws, len(confidence))) < confidence
+    errors = np.abs((right - confidence) @ member).sum(1) / len(confidence)
+    return float(np.quantile(errors, 0.95))

@@ -143,23 +143,37 @@ def load_classifier(folder: str | Path, *, device: str | torch.device = "cpu") -
             f"{folder}: holds no classifier; make one with skylobe finetune --out {folder}."
         )
     record = read_json(folder / FILE)
-    names = tuple(record["class_names"])
-    head = Head(record["head"]["kind"], record["head"]["n_features"], len(names))
+    model = load_model(folder, device=device)
     try:
+        names = tuple(record["class_names"])
+        head = Head(record["head"]["kind"], record["head"]["n_features"], len(names))
         head.load_state_dict(safetensors.torch.load_file(folder / HEAD_FILE))
         arrays = safetensors.numpy.load_file(folder / DATA_FILE)
-    except (OSError, RuntimeError, safetensors.SafetensorError):
+        _insist_on_fit(head, model, arrays["reference"], record["with_measures"])
+        return Classifier(
+            model=model,
+            head=head.eval(),
+            class_names=names,
+            n_views=record["n_views"],
+            with_measures=record["with_measures"],
+            calibration=Calibration(record["temperature"], arrays["scores"]),
+            reference=arrays["reference"],
+            provenance=record["provenance"],
+        )
+    except (OSError, RuntimeError, KeyError, safetensors.SafetensorError):
         raise CheckpointError(
-            f"{folder}: {HEAD_FILE} or {DATA_FILE} is damaged or of another classifier; copy the "
-            "folder again."
+            f"{folder}: {FILE}, {HEAD_FILE} or {DATA_FILE} is damaged or of another classifier; copy "
+            "the folder again."
         ) from None
-    return Classifier(
-        model=load_model(folder, device=device),
-        head=head.eval(),
-        class_names=names,
-        n_views=record["n_views"],
-        with_measures=record["with_measures"],
-        calibration=Calibration(record["temperature"], arrays["scores"]),
-        reference=arrays["reference"],
-        provenance=record["provenance"],
-    )
+
+
+def _insist_on_fit(
+    head: Head, model: Model, reference: Float32[np.ndarray, "train embedding"], measures: bool
+) -> None:
+    """Refuse an encoder that makes other vectors than those the rest was fitted to."""
+    n_features = model.encoder.n_features
+    if reference.shape[1] != n_features or (head.n_features > n_features) != measures:
+        raise CheckpointError(
+            f"The encoder makes {n_features} features and the classifier was fitted to "
+            f"{reference.shape[1]}; the files are of two classifiers, copy the folder again."
+        )

@@ -4,6 +4,9 @@ Nothing is computed here. Modules that need torch are imported inside the functi
 ``skylobe --help``, which is made from these signatures and docstrings, is quick.
 """
 
+import inspect
+import json
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -181,6 +184,7 @@ def finetune(
             (method, with_measures, n_views, seed).
         options: Of the set, such as --options.subset confident.
     """
+    typed = _as_typed("finetune", locals())  # before there are others than the arguments
     from skylobe import adapting, checkpoint, classifier, datasets, finetuning
     from skylobe.config import AdaptConfig, finetune_recipe, from_dict
 
@@ -192,6 +196,7 @@ def finetune(
         config = from_dict(FinetuneConfig, to_dict(finetune_recipe(recipe)) | (settings or {}))
         tuned = finetuning.finetune(loaded, image_set, config, folder=out, progress=True)
         made = finetuning.as_classifier(tuned, image_set)
+    made.provenance["command"] = typed
     classifier.save_classifier(made, out)
     console = Console()
     console.print(f"Classifier of {', '.join(made.class_names)}: {out}", soft_wrap=True)
@@ -230,6 +235,70 @@ def predict(
         f"{done.n_sources} sources, {done.n_failed} failed, {done.n_abstained} undecided: {out}",
         soft_wrap=True,
     )
+
+
+def evaluate(
+    classifier: Path,
+    data: str,
+    split: str | None = None,
+    options: Options | None = None,
+    level: float = 0.9,
+    seen: Literal["refuse", "leave_out", "count"] = "refuse",
+    allow_missing: bool = False,
+    train: str | None = None,
+    train_split: str | None = None,
+    train_options: Options | None = None,
+    model: str = "skylobe-fast",
+    n_draws: int = 5,
+    out: Path | None = None,
+    scores: Path | None = None,
+) -> None:
+    """Score a classifier on labelled sources: errors, calibration, abstentions, and a run report.
+
+    Args:
+        classifier: Folder written by skylobe finetune.
+        data: Labelled set to test on: name of a data set, or a table of your own.
+        split: train, validation or test; all labelled sources by default.
+        options: Of the set, such as --options.subset confident.
+        level: Share of sources whose true class must be in the prediction set.
+        seen: What to do if the classifier was trained on images of the set: refuse it, leave these
+            out, or count them like the others and say so.
+        allow_missing: Score the set although it has no source of some class.
+        train: Labelled set from which the label curve of the fast budget draws; none by default.
+        train_split: train, validation or test of that set.
+        train_options: Of that set.
+        model: Encoder of the label curve: name of a shipped model, or a model folder.
+        n_draws: Draws of each count of labels of the curve.
+        out: HTML page to write; it needs no other file.
+        scores: CSV file to write: a row per source with its classes, probabilities and novelty.
+    """
+    typed = _as_typed("evaluate", locals())  # before there are others than the arguments
+    from skylobe import checkpoint, datasets, decisions, evaluation, results, run_report
+    from skylobe.classifier import load_classifier
+
+    loaded = load_classifier(classifier, device=_device())
+    test_set = datasets.load(data, split=split, **(options or {}))
+    found = decisions.decide(loaded, test_set, level=level, seen=seen, allow_missing=allow_missing)
+    score = evaluation.summarise(found)
+    console = Console()
+    console.print(_facts(run_report.facts(score)))
+    console.print(_rows(run_report.CLASS_COLUMNS, run_report.class_rows(score)))
+    curves = None
+    if train is not None:
+        images = datasets.load(train, split=train_split, **(train_options or {}))
+        encoder = checkpoint.load_model(model, device=_device())
+        curves = run_report.fast_curves(encoder, images, found.test_set, n_draws=n_draws)
+        console.print(_errors(curves.points, intervals=False))
+    if scores is not None:
+        results.write_decisions(scores, found)
+        console.print(f"Sources: {scores}", soft_wrap=True)
+    if out is not None:
+        settings = {"data": data, "split": split or "all", "level": f"{level:g}", "seen": seen}
+        settings |= {name: str(one) for name, one in (options or {}).items()}
+        commands = tuple(filter(None, [loaded.provenance.get("command"), typed]))
+        report = run_report.RunReport(loaded, found, score, settings, commands, curves)
+        run_report.write(report, out)
+        console.print(f"Report: {out.resolve()}", soft_wrap=True)
 
 
 def search(
@@ -377,19 +446,46 @@ def _facts(facts: dict[str, Any]) -> Table:
     return table
 
 
-def _errors(curves: "dict[str, list[CurvePoint]]") -> Table:
-    """Tabulate errors: a row per count of labels, two columns per model."""
+def _as_typed(name: str, given: dict[str, Any]) -> str:
+    """Write a call as the command that makes it, without options that are as by default."""
+    words = ["skylobe", name]
+    for option, parameter in inspect.signature(COMMANDS[name]).parameters.items():
+        value = given[option]
+        if value == parameter.default:
+            continue
+        parts = value.items() if isinstance(value, dict) else [(None, value)]
+        for key, one in parts:
+            text = str(one) if isinstance(one, str | Path) else json.dumps(one)
+            words += [f"--{option}" + (f".{key}" if key else ""), text]
+    return shlex.join(words)
+
+
+def _rows(columns: Sequence[str], rows: list[tuple[str, ...]]) -> Table:
+    """Tabulate names and numbers."""
+    table = Table(box=box.SIMPLE)
+    for column in columns:
+        table.add_column(column, justify="right" if table.columns else "left")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _errors(curves: "dict[str, list[CurvePoint]]", *, intervals: bool = True) -> Table:
+    """Tabulate errors: a row per count of labels, one or two columns per model."""
     table = Table("labels", box=box.SIMPLE)
     table.columns[0].justify = "right"
     for name in curves:
         table.add_column(f"{name}: error", justify="right")
-        table.add_column("interval", justify="right")
+        if intervals:
+            table.add_column("interval", justify="right")
     for row in zip(*curves.values(), strict=True):
         cells = [str(row[0].n_labels)]
         for point in row:
             low, high = point.interval
             spread = f" ± {point.standard_error:.2f}" if len(point.errors) > 1 else ""
-            cells += [f"{point.mean:.2f}{spread}", f"{low:.1f}–{high:.1f}"]
+            cells.append(f"{point.mean:.2f}{spread}")
+            if intervals:
+                cells.append(f"{low:.1f}–{high:.1f}")
         table.add_row(*cells)
     return table
 
@@ -440,6 +536,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "embed": embed_set,
     "probe": probe,
     "finetune": finetune,
+    "evaluate": evaluate,
     "predict": predict,
     "search": search,
     "reproduce": reproduce,

@@ -5,19 +5,24 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import NDArray
 
-from skylobe.calibration import reliability
+from skylobe.calibration import Labels, Probabilities, error_by_chance, reliability
 from skylobe.checkpoint import Model
 from skylobe.classifier import Classifier
+from skylobe.decisions import Decisions, decide
 from skylobe.encoder import build_encoder
 from skylobe.errors import DataError
 from skylobe.probe import (
     CurvePoint,
+    Fit,
     Method,
+    Predict,
     Vectors,
     clopper_pearson,
     counts_up_to,
+    fit_probe,
     label_curve,
     rows_per_class,
     stratified_rows,
@@ -62,20 +67,86 @@ def label_curves(
     train, test = train_and_test(image_set)
     assert image_set.labels is not None
     labels = image_set.labels
-    available = int(np.bincount(labels[train]).max()) if per_class else len(train)
     return {
-        name: [
-            label_curve(
-                (found[train], labels[train]),
-                (found[test], labels[test]),
-                partial(_draw, labels[train], count, per_class),
-                n_seeds=n_seeds if count < available else 1,
-                method=method,
-            )
-            for count in counts_up_to(available, counts)
-        ]
+        name: curve(
+            (found[train], labels[train]),
+            (found[test], labels[test]),
+            counts,
+            partial(_fit_probe, method=method),
+            per_class=per_class,
+            n_seeds=n_seeds,
+        )
         for name, found in vectors.items()
     }
+
+
+def curve(
+    train: tuple[Vectors, Labels],
+    test: tuple[Float[np.ndarray, "test feature"], NDArray[np.int64]],
+    counts: Sequence[int],
+    fit: Fit,
+    *,
+    per_class: bool,
+    n_seeds: int,
+) -> list[CurvePoint]:
+    """Measure test errors for several counts of labels; the same labels are drawn in every call.
+
+    Args:
+        train: Vectors and labels to draw from.
+        test: Vectors and labels to measure on.
+        counts: Labels to draw; those there are not enough of are skipped, all are added.
+        fit: Makes a classifier of vectors, labels and a seed.
+        per_class: Counts are of each class; a smaller class gives all it has.
+        n_seeds: Draws per count; all labels can be drawn in one way only.
+    """
+    labels = train[1]
+    available = int(np.bincount(labels).max()) if per_class else len(labels)
+    return [
+        label_curve(
+            train,
+            test,
+            partial(_draw, labels, count, per_class),
+            fit,
+            n_seeds=n_seeds if count < available else 1,
+        )
+        for count in counts_up_to(available, counts)
+    ]
+
+
+def _fit_probe(vectors: Vectors, labels: Labels, seed: int, method: Method) -> Predict:
+    return fit_probe(vectors, labels, method=method, seed=seed).predict
+
+
+def _draw(labels: NDArray[np.int64], count: int, per_class: bool, seed: int) -> NDArray[np.int64]:
+    draw = rows_per_class if per_class else stratified_rows
+    return draw(labels, count, seed=seed)
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassScore:
+    """How a classifier did on one class.
+
+    Args:
+        name: The class.
+        n_true: Sources of it.
+        n_predicted: Sources that were given it.
+        n_right: Sources of it that were given it.
+    """
+
+    name: str
+    n_true: int
+    n_predicted: int
+    n_right: int
+
+    @property
+    def recall(self) -> float | None:
+        """Per cent of its sources that were given it; ``None`` if it has none."""
+        return 100 * self.n_right / self.n_true if self.n_true else None
+
+    @property
+    def precision(self) -> float | None:
+        """Per cent of the sources given it that are of it; ``None`` if none was given it."""
+        return 100 * self.n_right / self.n_predicted if self.n_predicted else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,11 +157,35 @@ class Score:
         n_errors: Sources that got another class than theirs.
         n_test: Sources.
         calibration_error: Expected calibration error, between 0 and 1.
+        uncalibrated_error: The same before calibration.
+        chance_error: What it stays below in 95 of 100 such test sets if the probabilities are perfect.
+        log_loss: Mean negative log-likelihood of the true class, nats.
+        uncalibrated_log_loss: The same before calibration.
+        level: Share of the prediction sets that ought to hold the true class.
+        n_covered: Sources whose set holds it.
+        n_decided: Sources whose set is one class; from the others the classifier abstains.
+        n_decided_errors: Of these, those that got another class than theirs.
+        n_novel: Sources more unusual than 95 % of the training ones.
+        n_novel_errors: Of these, those that got another class than theirs.
+        n_seen: Sources whose image the classifier was trained on.
+        classes: Each class on its own.
     """
 
     n_errors: int
     n_test: int
     calibration_error: float
+    uncalibrated_error: float
+    chance_error: float
+    log_loss: float
+    uncalibrated_log_loss: float
+    level: float
+    n_covered: int
+    n_decided: int
+    n_decided_errors: int
+    n_novel: int
+    n_novel_errors: int
+    n_seen: int
+    classes: tuple[ClassScore, ...]
 
     @property
     def error(self) -> float:
@@ -103,43 +198,68 @@ class Score:
         return clopper_pearson(self.n_errors, self.n_test)
 
 
-def score(classifier: Classifier, test_sets: Mapping[str, ImageSet]) -> dict[str, Score]:
+def score(
+    classifier: Classifier,
+    test_sets: Mapping[str, ImageSet],
+    *,
+    level: float = 0.9,
+    allow_missing: bool = False,
+) -> dict[str, Score]:
     """Score a classifier on several test sets, each on its own.
 
     Args:
         classifier: What to score.
         test_sets: Labelled images by name, with the classifier's classes.
+        level: Share of the prediction sets that ought to hold the true class.
+        allow_missing: Score a set although it has no source of some class.
 
     Raises:
         DataError: If a set has other classes, or no source of one of them.
 
     Deviation: one count per test set; the authors' code pools each set with those before it.
     """
-    return {name: _score(classifier, name, one) for name, one in test_sets.items()}
+    named = {name: dataclasses.replace(one, name=name) for name, one in test_sets.items()}
+    return {
+        name: summarise(decide(classifier, one, level=level, allow_missing=allow_missing))
+        for name, one in named.items()
+    }
 
 
-def _score(classifier: Classifier, name: str, test_set: ImageSet) -> Score:
-    if test_set.class_names != classifier.class_names or test_set.labels is None:
-        raise DataError(
-            f"{name}: its classes are {', '.join(test_set.class_names) or 'unknown'}, the classifier's "
-            f"{', '.join(classifier.class_names)}; give a set labelled with these, in this order."
-        )
-    known = test_set.select(test_set.labels >= 0)
-    assert known.labels is not None
-    missing = sorted(set(range(len(known.class_names))) - set(known.labels.tolist()))
-    if missing:
-        raise DataError(
-            f"{name}: has no source of class {known.class_names[missing[0]]!r}, so its error would not "
-            "speak of all classes; add some, or train without the class."
-        )
-    probabilities = classifier.probabilities(classifier.vectors(known))
-    n_errors = int((probabilities.argmax(1) != known.labels).sum())
-    return Score(n_errors, len(known), reliability(probabilities, known.labels).error)
+def summarise(decisions: Decisions) -> Score:
+    """Count and average what the numbers of a test set are."""
+    truth, right, decided = decisions.truth, decisions.right, decisions.decided
+    rows, novel = np.arange(len(truth)), decisions.novelty > 1
+    before, after = decisions.uncalibrated, decisions.probabilities
+    return Score(
+        n_errors=int((~right).sum()),
+        n_test=len(truth),
+        calibration_error=reliability(after, truth).error,
+        uncalibrated_error=reliability(before, truth).error,
+        chance_error=error_by_chance(after),
+        log_loss=_log_loss(after, truth),
+        uncalibrated_log_loss=_log_loss(before, truth),
+        level=decisions.level,
+        n_covered=int(decisions.sets[rows, truth].sum()),
+        n_decided=int(decided.sum()),
+        n_decided_errors=int((decided & ~right).sum()),
+        n_novel=int(novel.sum()),
+        n_novel_errors=int((novel & ~right).sum()),
+        n_seen=int(decisions.seen.sum()),
+        classes=tuple(
+            ClassScore(
+                name,
+                n_true=int((truth == number).sum()),
+                n_predicted=int((decisions.predicted == number).sum()),
+                n_right=int((right & (truth == number)).sum()),
+            )
+            for number, name in enumerate(decisions.test_set.class_names)
+        ),
+    )
 
 
-def _draw(labels: NDArray[np.int64], count: int, per_class: bool, seed: int) -> NDArray[np.int64]:
-    draw = rows_per_class if per_class else stratified_rows
-    return draw(labels, count, seed=seed)
+def _log_loss(probabilities: Probabilities, labels: Labels) -> float:
+    chosen = probabilities[np.arange(len(labels)), labels]
+    return float(np.abs(np.log(np.maximum(chosen, np.finfo(np.float64).tiny)).mean()))
 
 
 def train_and_test(image_set: ImageSet) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
 from skylobe import storage
-from skylobe.probe import CurvePoint
+from skylobe.calibration import confidence_bins, reliability
+from skylobe.probe import CurvePoint, clopper_pearson
 
 # Okabe & Ito (2008): told apart with any colour vision
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -34,10 +35,10 @@ def gallery(
     n_columns: int = 6,
     n_queries: int = 1,
 ) -> Figure:
-    """Draw a query and its neighbours.
+    """Draw sources side by side, such as a query and its neighbours.
 
     Args:
-        images: Query first, then its neighbours; values 0–1 or 0–255, first row southernmost.
+        images: Queries first, if there are any; values 0–1 or 0–255, first row southernmost.
         captions: A line or two under each image.
         pixel_scale: Arcsec per pixel, for the scale bar; ``None`` draws none.
         n_columns: Images per row.
@@ -160,7 +161,11 @@ def label_curve(
     """
     figure = Figure(figsize=(6.2, 4.0), layout="constrained", dpi=150)
     panel = figure.subplots()
-    for (name, points), colour, marker in zip(curves.items(), COLOURS, MARKERS, strict=False):
+    top = 1.05 * max(p.mean + p.deviation for points in curves.values() for p in points)
+    places = _spread([points[-1].mean for points in curves.values()], 0.045 * top)
+    for (name, points), colour, marker, place in zip(
+        curves.items(), COLOURS, MARKERS, places, strict=False
+    ):
         labels = [point.n_labels for point in points]
         means = np.array([point.mean for point in points])
         spread = np.array([point.deviation for point in points])
@@ -168,8 +173,8 @@ def label_curve(
             labels, means, spread, color=colour, marker=marker, ms=6, lw=1.8, capsize=3, label=name
         )
         panel.annotate(
-            f"{means[-1]:.1f} %", (labels[-1], means[-1]), (6, 6), textcoords="offset points",
-            color=colour, fontsize=9,
+            f"{means[-1]:.1f} %", (labels[-1], place), (8, 0), textcoords="offset points",
+            color=colour, fontsize=9, va="center",
         )  # fmt: skip
     ticks = sorted({point.n_labels for points in curves.values() for point in points})
     panel.set_xscale("log")
@@ -178,7 +183,7 @@ def label_curve(
     panel.xaxis.set_major_formatter(ScalarFormatter())
     panel.set_xlabel("labels used" + (f" (all {n_classes} classes)" if n_classes else ""))
     panel.set_ylabel("test error (%)")
-    panel.set_ylim(bottom=0)
+    panel.set_ylim(0, max(top, 1.0))
     panel.margins(x=0.1)
     panel.grid(axis="y", color="#dddddd", lw=0.6)
     panel.spines[["top", "right"]].set_visible(False)
@@ -186,6 +191,15 @@ def label_curve(
     if title:
         panel.set_title(title, fontsize=10, loc="left")
     return figure
+
+
+def _spread(values: Sequence[float], gap: float) -> list[float]:
+    """Move values up until neighbours are a gap apart, so that text at them can be read."""
+    placed: dict[int, float] = {}
+    lowest = -np.inf
+    for number in np.argsort(values, kind="stable").tolist():
+        lowest = placed[number] = max(values[number], lowest + gap)
+    return [placed[number] for number in range(len(values))]
 
 
 def confusion_matrix(
@@ -217,6 +231,93 @@ def confusion_matrix(
     bar.set_label("share of the true class")
     if title:
         panel.set_title(title, fontsize=10, loc="left")
+    return figure
+
+
+def reliability_diagram(
+    probabilities: Mapping[str, Float[np.ndarray, "source class"]],
+    truth: Int[np.ndarray, " source"],
+    *,
+    n_bins: int = 10,
+) -> Figure:
+    """Draw how often predictions of a certain confidence are right, and how many there are.
+
+    Args:
+        probabilities: Of each class, by what they are called, such as before and after calibration.
+        truth: True class.
+        n_bins: Bins between 0 and 1; bars are 95 % Clopper–Pearson intervals.
+    """
+    figure = Figure(figsize=(5.2, 5.4), layout="constrained", dpi=150)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1.1))
+    upper.plot([0, 100], [0, 100], color="#888888", lw=1, ls="--", label="perfect")
+    width = 100 / n_bins
+    for number, ((name, found), colour, marker) in enumerate(
+        zip(probabilities.items(), COLOURS[1::-1], MARKERS[1::-1], strict=False)
+    ):
+        shift = (number - (len(probabilities) - 1) / 2) * 0.36 * width
+        seen = reliability(found, truth, n_bins=n_bins)
+        right = np.rint(seen.accuracy * seen.counts).astype(int)
+        bounds = _intervals(right, seen.counts)
+        upper.errorbar(
+            100 * seen.confidence, 100 * seen.accuracy,
+            np.abs(bounds.T - 100 * seen.accuracy), color=colour, marker=marker, ms=6, lw=0.7,
+            elinewidth=1.5, capsize=3, label=f"{name}: ECE {100 * seen.error:.1f} %",
+        )  # fmt: skip
+        counts = np.bincount(confidence_bins(found.max(1), n_bins), minlength=n_bins)
+        middles = (np.arange(n_bins) + 0.5) * width
+        lower.bar(middles + shift, counts, 0.36 * width, color=colour)
+    upper.set_ylabel("right (%)")
+    upper.set(xlim=(0, 100), ylim=(0, 103))
+    figure.legend(frameon=False, loc="outside upper left", ncols=3, fontsize=9, columnspacing=1.2)
+    lower.set_xlabel("confidence: probability of the predicted class (%)")
+    lower.set_ylabel("sources")
+    for panel in (upper, lower):
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.grid(axis="y", color="#dddddd", lw=0.6)
+        panel.set_axisbelow(True)
+    return figure
+
+
+def _intervals(
+    counts: Int[np.ndarray, " row"], totals: Int[np.ndarray, " row"]
+) -> Float[np.ndarray, "row 2"]:
+    """Give the 95 % Clopper–Pearson interval of each share, per cent."""
+    pairs = zip(counts.tolist(), totals.tolist(), strict=True)
+    return np.array([clopper_pearson(count, total) for count, total in pairs])
+
+
+def risk_coverage(
+    confidence: Float[np.ndarray, " source"],
+    right: Bool[np.ndarray, " source"],
+    *,
+    chosen: tuple[float, float] | None = None,
+    chosen_name: str = "",
+) -> Figure:
+    """Draw the error among the most confident sources against how many of them are decided.
+
+    Args:
+        confidence: Probability of the predicted class.
+        right: Whether that is the true one.
+        chosen: Per cent. Share decided and error of a rule to mark; ``None`` marks none.
+        chosen_name: What the legend calls it.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    wrong, counts = np.cumsum(~right[order]), np.arange(1, len(order) + 1)
+    bounds = _intervals(wrong, counts)
+    shares, errors = 100 * counts / len(counts), 100 * wrong / counts
+    figure = Figure(figsize=(5.6, 4.0), layout="constrained", dpi=150)
+    panel = figure.subplots()
+    panel.fill_between(shares, *bounds.T, color=COLOURS[0], alpha=0.15, lw=0, label="95 % interval")
+    panel.plot(shares, errors, color=COLOURS[0], lw=1.8, label="most confident first")
+    if chosen is not None:
+        panel.plot(*chosen, color=COLOURS[1], marker="D", ms=8, ls="none", label=chosen_name)
+    panel.set_xlabel("sources decided (%)")
+    panel.set_ylabel("error among them (%)")
+    # the first few sources have bounds near 100 %
+    panel.set(xlim=(0, 100), ylim=(0, max(2.0, 1.1 * bounds[len(counts) // 5 :, 1].max())))
+    panel.grid(axis="y", color="#dddddd", lw=0.6)
+    panel.spines[["top", "right"]].set_visible(False)
+    figure.legend(frameon=False, loc="outside upper left", ncols=3, fontsize=9)
     return figure
 
 

@@ -34,6 +34,8 @@ from skylobe.errors import ConfigError, DataError
 Vectors = Float[np.ndarray, "source feature"]
 Labels = Int[np.ndarray, " source"]
 Method = Literal["logistic", "sgd"]
+Predict = Callable[[Float[np.ndarray, "test feature"]], Int[np.ndarray, " test"]]
+Fit = Callable[[Vectors, Labels, int], Predict]  # the last argument is a seed
 
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # of regularisation, inverse (scikit-learn's C)
 FALLBACK_STRENGTH = 1e-2  # where there are too few labels to choose
@@ -236,9 +238,9 @@ def label_curve(
     train: tuple[Vectors, Labels],
     test: tuple[Float[np.ndarray, "test feature"], Int[np.ndarray, " test"]],
     draw: Callable[[int], NDArray[np.int64]],
+    fit: Fit,
     *,
     n_seeds: int,
-    method: Method = "logistic",
 ) -> CurvePoint:
     """Measure the test error with labels drawn again for each seed.
 
@@ -246,14 +248,14 @@ def label_curve(
         train: Embeddings and labels to draw from.
         test: Embeddings and labels to measure on.
         draw: Rows of ``train`` to use, given a seed.
+        fit: Makes a classifier of vectors, labels and a seed.
         n_seeds: Draws.
-        method: Kind of probe.
     """
     errors = []
     for seed in range(n_seeds):
         rows = draw(seed)
-        probe = fit_probe(train[0][rows], train[1][rows], method=method, seed=seed)
-        errors.append(error_percent(test[1], probe.predict(test[0])))
+        predict = fit(train[0][rows], train[1][rows], seed)
+        errors.append(error_percent(test[1], predict(test[0])))
     return CurvePoint(len(rows), tuple(errors), len(test[1]))
 
 

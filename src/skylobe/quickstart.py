@@ -4,15 +4,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 
-import jinja2
 import numpy as np
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from skylobe import datasets, plots, similarity, storage
+from skylobe import datasets, pages, plots, similarity
 from skylobe.checkpoint import Model, load_model, versions
 from skylobe.embedding import embed
 from skylobe.evaluation import label_curves, train_and_test, untrained
@@ -130,14 +128,13 @@ def _search(
 
 def write_report(findings: Findings, out: Path) -> Path:
     """Write one HTML file that needs no other."""
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    source = resources.files("skylobe").joinpath("report.html.j2").read_text(encoding="utf-8")
     labels, names = findings.image_set.labels, findings.image_set.class_names
     assert labels is not None
     near = labels[findings.found.neighbours.rows[0]]
-    page = environment.from_string(source).render(
+    return pages.write(
+        "report.html.j2",
+        out,
         findings=findings,
-        rows=list(zip(*findings.curves.values(), strict=True)),
         counts={name: int((labels == number).sum()) for number, name in enumerate(names)},
         query_class=QUERY_CLASS,
         query_id=findings.found.query.source_ids[0],
@@ -147,9 +144,6 @@ def write_report(findings: Findings, out: Path) -> Path:
         versions=versions(),
         figures={name: plots.to_data_uri(draw(findings)) for name, draw in FIGURES.items()},
     )
-    with storage.write_atomically(out) as path:
-        path.write_text(page, encoding="utf-8")
-    return out
 
 
 def _draw_curve(findings: Findings) -> Figure:

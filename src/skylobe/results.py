@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skylobe import storage
+from skylobe.decisions import Decisions
 from skylobe.errors import DataError
 from skylobe.probe import CurvePoint
 from skylobe.records import Embeddings, ImageSet
@@ -107,4 +108,24 @@ def write_section(path: Path, name: str, text: str) -> Path:
         before = before.rstrip("\n") + "\n\n"
     with storage.write_atomically(path) as temporary:
         temporary.write_text(f"{before}{start}\n\n{text}\n\n{end}{after}", encoding="utf-8")
+    return path
+
+
+def write_decisions(path: Path, decisions: Decisions) -> Path:
+    """Write a classifier's decisions on a labelled set as CSV: one row per source.
+
+    Args:
+        path: File to write, complete or not at all.
+        decisions: Of the set; probabilities are the calibrated ones.
+    """
+    names = decisions.test_set.class_names
+    head = ["source_id", "true", "predicted", *(f"p_{one}" for one in names), "abstain", "novelty"]
+    with storage.write_atomically(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(head)
+        for row, source_id in enumerate(decisions.test_set.source_ids):
+            classes = [names[decisions.truth[row]], names[decisions.predicted[row]]]
+            abstain = str(not decisions.decided[row]).lower()
+            numbers = decisions.probabilities[row].tolist()
+            writer.writerow([source_id, *classes, *numbers, abstain, decisions.novelty[row]])
     return path

@@ -20,6 +20,13 @@ def test_counts_classes_and_splits_are_the_published_ones(first_set):
     )
 
 
+def test_three_images_are_empty_where_the_encoder_looks(first_set):
+    empty = first_set.images[:, 0, 115:185, 115:185].flatten(1).amax(1).numpy() == 0
+    assert first_set.splits[empty].tolist().count("validation") == 1
+    assert first_set.splits[empty].tolist().count("train") == 2
+    assert empty.sum() == 3
+
+
 def test_positions_find_the_sources_of_mirabest(first_set, mirror):
     """The data's README counts 813 within 30″; their images correlate, so both are north up."""
     other = mirabest.load(None, mirror)

@@ -1,0 +1,34 @@
+"""Templates and values to pages that need no other file."""
+
+from importlib import resources
+from pathlib import Path
+
+import jinja2
+
+from skylobe import storage
+
+
+def write(template: str, out: Path, **values: object) -> Path:
+    """Fill a template of the package and write the page, complete or not at all.
+
+    Args:
+        template: File name of the template.
+        out: HTML file to write.
+        **values: What the template speaks of; each must be given, and text in them is escaped.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_read),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["zip"] = zip
+    page = environment.get_template(template).render(**values)
+    with storage.write_atomically(out) as path:
+        path.write_text(page, encoding="utf-8")
+    return out
+
+
+def _read(template: str) -> str:
+    return resources.files("skylobe").joinpath(template).read_text(encoding="utf-8")
