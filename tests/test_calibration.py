@@ -20,6 +20,14 @@ def test_the_temperature_undoes_a_known_sharpening(sharpness: float):
     assert fit_temperature(logits, labels) == pytest.approx(sharpness, rel=0.1)
 
 
+@pytest.mark.parametrize("margin", [1.0, 1e4])
+def test_who_was_never_seen_to_err_is_not_certain(margin: float):
+    labels = np.arange(40) % 2
+    logits = margin * np.where(np.eye(2)[labels] > 0, 1.0, -1.0)
+    sure = softmax(logits / fit_temperature(logits, labels), axis=1).max(1)
+    assert sure == pytest.approx(1 - 1 / 42, abs=1e-3)
+
+
 def test_calibration_lowers_the_calibration_error_and_changes_no_decision():
     logits, labels = _drawn(4000, 1, 4.0)
     calibration = Calibration.fit(logits, labels)
