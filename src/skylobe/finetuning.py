@@ -27,6 +27,7 @@ from skylobe.config import FinetuneConfig, Preprocessing, ViewConfig, to_dict
 from skylobe.embedding import embed, features
 from skylobe.errors import CheckpointError, DataError, TrainingError
 from skylobe.head import Head
+from skylobe.inference import fastest
 from skylobe.network import Network, build_network, parameter_groups, set_training, stack
 from skylobe.normalise import prepare, standardise
 from skylobe.precision import computes_in_bf16, flush_denormals
@@ -375,12 +376,13 @@ def predict_logits(
 ) -> Float[np.ndarray, "source class"]:
     """Give each image its logits, features averaged over ``tuned.n_views`` views first."""
     device = next(tuned.head.parameters()).device
+    encoder = fastest(tuned.model.encoder)
     parts = []
     for batch in image_set.images.split(batch_size):
         images = prepare(
             batch.to(device), tuned.model.preprocessing, pixel_scale=image_set.pixel_scale
         )
-        found = features(tuned.model.encoder, images, n_views=tuned.n_views)
+        found = features(encoder, images, n_views=tuned.n_views)
         with torch.inference_mode():
             parts.append(tuned.head(found).cpu())
     return torch.cat(parts).numpy()
