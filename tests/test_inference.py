@@ -100,6 +100,11 @@ def test_embeddings_follow_weights_that_change(synthetic):
     np.testing.assert_array_equal(after, fresh)
 
 
+def test_the_fast_form_is_made_once():
+    fast = fastest(with_statistics())
+    assert fastest(fast) is fast
+
+
 def test_another_device_keeps_the_encoder_itself():
     encoder = build_encoder(EncoderConfig(depth=14, stem="fast", width=8)).to("meta")
     assert fastest(encoder) is encoder

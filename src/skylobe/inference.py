@@ -15,13 +15,14 @@ def fastest(encoder: Encoder) -> Encoder:
 
     On a CPU: a copy with batch norm folded into the convolutions, channels-last, and in bf16 where the
     processor multiplies in it; its features keep a cosine of 0.999 or more to the encoder's. It does not
-    follow the encoder, so make it anew when the weights have changed. Elsewhere: the encoder itself.
+    follow the encoder, so make it anew when the weights have changed. Elsewhere, and if it has that form
+    already: the encoder itself.
 
     Args:
         encoder: Stays as it is.
     """
     device = next(encoder.parameters()).device
-    if device.type != "cpu":
+    if device.type != "cpu" or isinstance(encoder.bn1, nn.Identity):
         return encoder
     dtype = torch.bfloat16 if computes_in_bf16("auto", device) else torch.float32
     folded = fold_batch_norm(encoder).to(dtype)

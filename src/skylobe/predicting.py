@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from skylobe.config import ScalingConfig
 from skylobe.datasets.image_files import ENDINGS, read_image
 from skylobe.datasets.table import WIDTH_PIX, as_text, find_column, normalised, stem
 from skylobe.errors import ConfigError, DataError
+from skylobe.inference import fastest
 from skylobe.normalise import as_float
 from skylobe.records import ImageSet
 
@@ -127,6 +128,8 @@ def predict(
     folder = _open_parts(out, classifier, sources, level, width_pix, pixel_scale)
     starts = [start for start in range(0, len(sources), PART) if not _part(folder, start).exists()]
     parts = (sources[start : start + PART] for start in starts)
+    fast = replace(classifier.model, encoder=fastest(classifier.model.encoder))
+    classifier = replace(classifier, model=fast)  # once, not for each part and pixel scale
     read = partial(_read, width_pix=width_pix, pixel_scale=pixel_scale)
     with _readers() as pool:
         read_parts = zip(starts, _read_ahead(pool, parts, read), strict=True)
