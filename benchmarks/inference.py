@@ -6,7 +6,7 @@ those of a whole core even where others compute beside it. A way whose library o
 left out with its reason. The fast stem is the shipped model; the paper's is untrained, with the batch
 norms' statistics of the images.
 
-Run: ``make bench`` or ``python benchmarks/inference.py`` (10 minutes on one core with every library).
+Run: ``make bench`` or ``python benchmarks/inference.py`` (8 minutes of CPU time with every library).
 """
 
 import argparse
