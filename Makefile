@@ -21,6 +21,7 @@ docs: environment
 bench: environment
 	@$(BIN)/python benchmarks/step.py
 	@$(BIN)/skylobe reproduce timings --seeds 4
+	@$(BIN)/python benchmarks/inference.py
 
 results: environment
 	@$(BIN)/python benchmarks/probe.py --write

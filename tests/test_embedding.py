@@ -22,7 +22,8 @@ def test_an_embedding_is_what_the_encoder_gives(model, synthetic):
     found = embed(model, synthetic)
     with torch.no_grad():
         direct = model.encoder(prepare(synthetic.images, model.preprocessing, pixel_scale=1.8))
-    np.testing.assert_allclose(found.vectors, direct.numpy(), atol=1e-5)
+    cosine = torch.cosine_similarity(torch.from_numpy(found.vectors), direct)
+    assert cosine.min() >= 0.9999
     assert found.vectors.dtype == np.float32
     assert (found.source_ids == synthetic.source_ids).all()
     assert (found.model_name, found.n_views) == ("small", 1)

@@ -22,6 +22,7 @@ from skylobe.config import FinetuneConfig, to_dict
 from skylobe.embedding import embed, features
 from skylobe.errors import DataError
 from skylobe.head import Head
+from skylobe.inference import fastest
 from skylobe.labels import labelled_sources, labels_of, split
 from skylobe.network import build_network
 from skylobe.normalise import prepare
@@ -158,12 +159,13 @@ def predict_logits(
 ) -> Float[np.ndarray, "source class"]:
     """Give each image its logits, features averaged over ``tuned.n_views`` views first."""
     device = next(tuned.head.parameters()).device
+    encoder = fastest(tuned.model.encoder)
     parts = []
     for batch in image_set.images.split(batch_size):
         images = prepare(
             batch.to(device), tuned.model.preprocessing, pixel_scale=image_set.pixel_scale
         )
-        found = features(tuned.model.encoder, images, n_views=tuned.n_views)
+        found = features(encoder, images, n_views=tuned.n_views)
         with torch.inference_mode():
             parts.append(tuned.head(found).cpu())
     return torch.cat(parts).numpy()

@@ -1,23 +1,30 @@
 """A classifier and a catalogue or folder to a table of decisions, in batches, resumable.
 
 A file that cannot be used is a row with its reason. Finished parts are kept beside the output until it is
-complete, so that a stopped run goes on; images never pile up in memory.
+complete, so that a stopped run goes on. While the network looks at one part, threads read the next; no
+more than these two are in memory.
 """
 
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 import torch
 from astropy.table import Table
+from numpy.typing import NDArray
 from rich.progress import track
 from torch import Tensor
 
@@ -29,11 +36,15 @@ from skylobe.config import ScalingConfig
 from skylobe.datasets.image_files import ENDINGS, read_image
 from skylobe.datasets.table import WIDTH_PIX, as_text, find_column, normalised, stem
 from skylobe.errors import ConfigError, DataError
+from skylobe.inference import fastest
 from skylobe.normalise import as_float
 from skylobe.records import ImageSet
 
 OK = "ok"
 PART = 512  # sources per part
+READERS = (
+    2  # threads: one holds Python's lock while another clips in compiled code; more gain nothing
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,21 @@ class Source:
 
     source_id: str
     path: Path
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What became of one row's image.
+
+    Args:
+        status: ``ok``, or why there is no image.
+        image: Normalised, a batch of one.
+        pixel_scale: Arcsec per pixel; ``None`` if unknown.
+    """
+
+    status: str
+    image: Tensor | None = None
+    pixel_scale: float | None = None
 
 
 @dataclass(frozen=True)
@@ -100,14 +126,18 @@ def predict(
     classifier.calibration.threshold(level)  # refuses the level before any work is done
     sources = list_sources(data)
     folder = _open_parts(out, classifier, sources, level, width_pix, pixel_scale)
-    starts = range(0, len(sources), PART)
-    for start in track(starts, description="Predicting", disable=not progress):
-        part = folder / f"{start:012d}.parquet"
-        if not part.exists():
-            table = _predict_part(
-                classifier, sources[start : start + PART], level, width_pix, pixel_scale
-            )
-            with storage.write_atomically(part) as path:
+    starts = [start for start in range(0, len(sources), PART) if not _part(folder, start).exists()]
+    parts = (sources[start : start + PART] for start in starts)
+    fast = replace(classifier.model, encoder=fastest(classifier.model.encoder))
+    classifier = replace(classifier, model=fast)  # once, not for each part and pixel scale
+    read = partial(_read, width_pix=width_pix, pixel_scale=pixel_scale)
+    with _readers() as pool:
+        read_parts = zip(starts, _read_ahead(pool, parts, read), strict=True)
+        for start, (part, readings) in track(
+            read_parts, description="Predicting", total=len(starts), disable=not progress
+        ):
+            table = _tabulate(classifier, part, readings, level)
+            with storage.write_atomically(_part(folder, start)) as path:
                 pq.write_table(table, path)
     summary = _join(sorted(folder.glob("*.parquet")), out)
     shutil.rmtree(folder)
@@ -160,32 +190,62 @@ def _open_parts(
     return folder
 
 
-def _predict_part(
-    classifier: Classifier,
-    sources: list[Source],
-    level: float,
-    width_pix: int,
-    pixel_scale: float | None,
+def _part(folder: Path, start: int) -> Path:
+    """Name the file of the part that begins at a row."""
+    return folder / f"{start:012d}.parquet"
+
+
+@contextmanager
+def _readers() -> Iterator[Executor]:
+    """Give the threads that read; what they have not begun when the block ends is dropped."""
+    pool = ThreadPoolExecutor(READERS, thread_name_prefix="skylobe-reader")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _read_ahead(
+    pool: Executor, parts: Iterable[list[Source]], read: Callable[[Source], Reading]
+) -> Iterator[tuple[list[Source], list[Reading]]]:
+    """Give each part with its images, in order, while the next part is being read."""
+    begun: deque[tuple[list[Source], Iterator[Reading]]] = deque()
+    for part in parts:
+        begun.append((part, pool.map(read, part)))
+        if len(begun) == 2:
+            first, readings = begun.popleft()
+            yield first, list(readings)
+    for last, readings in begun:
+        yield last, list(readings)
+
+
+def _read(source: Source, width_pix: int, pixel_scale: float | None) -> Reading:
+    """Read and normalise one image, or say why not."""
+    try:
+        file = read_image(source.path)
+        ids = np.array([source.source_id])
+        image = normalised([file], ids, width_pix, ScalingConfig())
+    except DataError as error:
+        return Reading(str(error))
+    scale = pixel_scale or file.pixel_scale
+    return Reading(OK, image, None if scale is None else round(scale, 4))
+
+
+def _tabulate(
+    classifier: Classifier, sources: list[Source], readings: list[Reading], level: float
 ) -> pa.Table:
-    """Read, classify and tabulate one part."""
-    status, images, scales = [], {}, {}
-    for row, source in enumerate(sources):
-        try:
-            images[row], scales[row] = _read(source, width_pix, pixel_scale)
-            status.append(OK)
-        except DataError as error:
-            status.append(str(error))
-    n_classes = len(classifier.class_names)
-    probabilities = np.full((len(sources), n_classes), np.nan)
+    """Classify and tabulate one part."""
+    names = classifier.class_names
+    probabilities = np.full((len(sources), len(names)), np.nan)
     novelty = np.full(len(sources), np.nan)
-    for rows, image_set in _by_scale(images, scales):
+    for rows, image_set in _by_scale(readings):
         vectors = classifier.vectors(image_set)
         probabilities[rows] = classifier.probabilities(vectors)
         novelty[rows] = classifier.novelty(vectors)
+    status = [one.status for one in readings]
     good = np.array([one == OK for one in status])
     abstain = classifier.calibration.abstains(np.nan_to_num(probabilities), level)
     best = np.nan_to_num(probabilities).argmax(1)
-    names = classifier.class_names
     columns: dict[str, Any] = {
         "source_id": pa.array([one.source_id for one in sources], pa.string()),
         "file": pa.array([str(one.path) for one in sources], pa.string()),
@@ -201,24 +261,15 @@ def _predict_part(
     return pa.table(columns)
 
 
-def _read(source: Source, width_pix: int, pixel_scale: float | None) -> tuple[Tensor, float | None]:
-    """Read and normalise one image; also give its scale."""
-    file = read_image(source.path)
-    ids = np.array([source.source_id])
-    image = normalised([file], ids, width_pix, ScalingConfig())
-    scale = pixel_scale or file.pixel_scale
-    return as_float(image)[0], None if scale is None else round(scale, 4)
-
-
-def _by_scale(
-    images: dict[int, Tensor], scales: dict[int, float | None]
-) -> Iterator[tuple[list[int], ImageSet]]:
+def _by_scale(readings: list[Reading]) -> Iterator[tuple[list[int], ImageSet]]:
     """Group the images that share a pixel scale."""
-    for scale in dict.fromkeys(scales.values()):
-        rows = [row for row, one in scales.items() if one == scale]
-        stacked = torch.stack([images[row] for row in rows])
+    good = [(row, one.pixel_scale) for row, one in enumerate(readings) if one.image is not None]
+    for scale in dict.fromkeys(scale for _, scale in good):
+        rows = [row for row, one in good if one == scale]
+        images = (readings[row].image for row in rows)
+        joined = torch.cat([as_float(image) for image in images if image is not None])
         ids = np.array([str(row) for row in rows])
-        yield rows, ImageSet("part", stacked, ids, pixel_scale=scale)
+        yield rows, ImageSet("part", joined, ids, pixel_scale=scale)
 
 
 def _join(parts: list[Path], out: Path) -> Summary:
@@ -228,9 +279,9 @@ def _join(parts: list[Path], out: Path) -> Summary:
     def tables() -> Iterator[pa.Table]:
         for part in parts:
             table = pq.read_table(part)
-            failed = np.array(table["status"].to_pylist()) != OK
-            undecided = sum(bool(one) for one in table["abstain"].to_pylist())
-            counts[:] += (len(table), int(failed.sum()), undecided)
+            failed = pc.sum(pc.not_equal(table["status"], OK)).as_py()
+            undecided = pc.sum(table["abstain"], min_count=0).as_py()
+            counts[:] += (len(table), failed, undecided)
             yield table
 
     schema = pq.read_schema(parts[0])
@@ -245,20 +296,30 @@ def _join(parts: list[Path], out: Path) -> Summary:
                 for table in tables():
                     writer.write_table(table)
         else:
-            whole = _as_astropy(pa.concat_tables(tables()))
+            whole = _as_astropy(pa.concat_tables(tables()), ascii_only=FORMATS[kind] == "fits")
             whole.write(path, format=FORMATS[kind], overwrite=True)
     return Summary(*counts.tolist())
 
 
-def _as_astropy(table: pa.Table) -> Table:
+def _as_astropy(table: pa.Table, *, ascii_only: bool) -> Table:
     """Give an astropy table; what a failed row lacks is NaN, an empty name, or abstain."""
     columns: dict[str, Any] = {}
     for name in table.column_names:
-        values = table[name].to_pylist()
-        if pa.types.is_floating(table[name].type):
-            columns[name] = np.array([np.nan if v is None else v for v in values], dtype=float)
-        elif pa.types.is_boolean(table[name].type):
-            columns[name] = np.array([v is None or v for v in values], dtype=bool)
+        column = table[name]
+        if pa.types.is_floating(column.type):
+            columns[name] = column.to_numpy()
+        elif pa.types.is_boolean(column.type):
+            columns[name] = pc.fill_null(column, True).to_numpy()
         else:
-            columns[name] = np.array(["" if v is None else v for v in values], dtype=np.str_)
+            columns[name] = _as_text(pc.fill_null(column, ""), ascii_only=ascii_only)
     return Table(columns)
+
+
+def _as_text(column: pa.ChunkedArray, *, ascii_only: bool) -> NDArray[np.str_] | NDArray[np.bytes_]:
+    """Give text as numpy's, chunk by chunk; FITS knows ASCII only, so σ is escaped there."""
+    chunks = (chunk.to_pylist() for chunk in column.chunks)
+    if ascii_only:
+        return np.concatenate(
+            [np.array([one.encode("ascii", "backslashreplace") for one in some]) for some in chunks]
+        )
+    return np.concatenate([np.array(some, dtype=np.str_) for some in chunks])

@@ -7,7 +7,7 @@ from typing import Any
 from skylobe.errors import ConfigError
 from skylobe.records import ImageSet
 
-NAMES = ("mirabest", "first_galaxies", "frdeep", "rgz_rendered")
+NAMES = ("mirabest", "first_galaxies", "frdeep", "mightee", "rgz_rendered")
 
 
 def load(

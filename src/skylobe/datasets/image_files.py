@@ -4,10 +4,13 @@ Pixels come out as they are in the file; ``normalise`` scales them. A file that 
 refused by name; it never becomes a silent blank.
 """
 
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -23,6 +26,8 @@ from skylobe.errors import DataError
 PICTURES = (".png", ".jpg", ".jpeg")
 FITS_ENDINGS = (".fits", ".fit", ".fts", ".fits.gz", ".fits.fz", ".fit.gz", ".fz")
 ENDINGS = (*FITS_ENDINGS, *PICTURES, ".npy")
+FILTERS = threading.Lock()  # the warning filters are the whole process'
+REMARKS = ("COMMENT", "HISTORY", "")
 MAX_PIXELS = 100_000_000  # a larger picture is a mistake or an attack
 
 
@@ -80,15 +85,16 @@ def positions_of(files: list[ImageFile]) -> SkyCoord | None:
 
 def _read_fits(path: Path) -> ImageFile:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AstropyWarning)
-            # a file shorter than its header says is an error here
-            warnings.simplefilter("error", AstropyUserWarning)
-            with path.open("rb") as file, fits.open(file, memmap=False) as hdus:
-                hdu = next((h for h in hdus if _is_image(h)), None)
-                if hdu is None:
-                    raise DataError(f"{path}: holds no image; give the file of the cut-out.")
-                pixels, header = _plane(hdu.data, path), hdu.header
+        # a file shorter than its header says gives a user warning, which is an error here
+        with (
+            _filtering(AstropyUserWarning, "error"),
+            path.open("rb") as file,
+            fits.open(file, memmap=False) as hdus,
+        ):
+            hdu = next((h for h in hdus if _is_image(h)), None)
+            if hdu is None:
+                raise DataError(f"{path}: holds no image; give the file of the cut-out.")
+            pixels, header = _plane(hdu.data, path), hdu.header
     except DataError:
         raise
     except Exception as error:
@@ -106,17 +112,26 @@ def _is_image(hdu: Any) -> bool:  # noqa: ANN401  (astropy's HDUs share no publi
 
 def _celestial(header: fits.Header, shape: tuple[int, ...]) -> tuple[SkyCoord | None, float | None]:
     """Read position and pixel scale off the header, if it has them."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FITSFixedWarning)
-        warnings.simplefilter("ignore", AstropyWarning)
+    with _filtering(FITSFixedWarning, "ignore"):
         try:
-            wcs = WCS(header).celestial
+            # remarks are most of many headers, and astropy prints the header anew to read it
+            bare = fits.Header([card for card in header.cards if card.keyword not in REMARKS])
+            wcs = WCS(bare).celestial
             if not wcs.has_celestial:
                 return None, None
             scale = float(np.mean(proj_plane_pixel_scales(wcs)) * 3600)
             return wcs.pixel_to_world((shape[1] - 1) / 2, (shape[0] - 1) / 2).icrs, scale
         except Exception:  # a header that astropy cannot interpret says nothing about the sky
             return None, None
+
+
+@contextmanager
+def _filtering(category: type[Warning], action: Literal["error", "ignore"]) -> Iterator[None]:
+    """Ignore astropy's warnings, and treat one kind as told; one thread at a time."""
+    with FILTERS, warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstropyWarning)
+        warnings.simplefilter(action, category)
+        yield
 
 
 def _read_picture(path: Path) -> NDArray[np.floating[Any]]:
