@@ -18,9 +18,10 @@ from skylobe.decisions import Decisions, decide
 from skylobe.encoder import build_encoder
 from skylobe.errors import ConfigError, DataError
 from skylobe.evaluation import summarise
+from skylobe.fast_curves import fast_curves
 from skylobe.probe import CurvePoint, clopper_pearson, error_percent
 from skylobe.records import ImageSet
-from skylobe.run_report import RunReport, fast_curves
+from skylobe.run_report import RunReport
 
 
 @pytest.fixture(scope="module")

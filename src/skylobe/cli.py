@@ -10,7 +10,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace, get_loader
 
 import skylobe
-from skylobe.commands import COMMANDS, fetch, pretrain, reproduce
+from skylobe.commands import COMMANDS, POSITIONAL, pretrain
 from skylobe.config import RECIPES, PretrainConfig, recipe
 from skylobe.errors import ConfigError, SkylobeError
 
@@ -60,7 +60,7 @@ def build_parser(recipe_name: str = DEFAULT_RECIPE) -> ArgumentParser:
         if function is pretrain:
             _add_recipe(command, recipe_name)
         command.add_function_arguments(
-            function, as_group=False, as_positional=function in (fetch, reproduce), skip={"config"}
+            function, as_group=False, as_positional=name in POSITIONAL, skip={"config"}
         )
         commands.add_subcommand(name, command, help=summary)
     return parser

@@ -11,17 +11,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
+from skylobe import terminal
 from skylobe.config import FinetuneConfig, PretrainConfig, to_dict
 
 if TYPE_CHECKING:
     from skylobe.experiments import Name
-    from skylobe.index import Neighbours
-    from skylobe.probe import CurvePoint
-    from skylobe.records import ImageSet
 
 Options = dict[str, Any]  # of a data set, as datasets.load takes them
 
@@ -45,7 +41,7 @@ def fetch(name: str, root: Path | None = None, options: Options | None = None) -
         soft_wrap=True,
         highlight=False,
     )
-    console.print(_counts(image_set))
+    console.print(terminal.counts(image_set))
     console.print(f"Cite: {image_set.citation or 'unknown'}", soft_wrap=True)
     console.print(f"Licence: {image_set.licence or 'unknown'}", soft_wrap=True)
 
@@ -149,7 +145,7 @@ def probe(
     }
     curves = evaluation.label_curves(image_set, vectors, n_labels, n_seeds=n_seeds, method=method)
     console = Console()
-    console.print(_errors(curves))
+    console.print(terminal.errors(curves))
     console.print(
         "Per cent of the test set. ± is the standard error over draws of labels; the interval "
         "(95 %) is that of a test set of this size.",
@@ -273,7 +269,15 @@ def evaluate(
         scores: CSV file to write: a row per source with its classes, probabilities and novelty.
     """
     typed = _as_typed("evaluate", locals())  # before there are others than the arguments
-    from skylobe import checkpoint, datasets, decisions, evaluation, results, run_report
+    from skylobe import (
+        checkpoint,
+        datasets,
+        decisions,
+        evaluation,
+        fast_curves,
+        results,
+        run_report,
+    )
     from skylobe.classifier import load_classifier
 
     loaded = load_classifier(classifier, device=_device())
@@ -281,14 +285,14 @@ def evaluate(
     found = decisions.decide(loaded, test_set, level=level, seen=seen, allow_missing=allow_missing)
     score = evaluation.summarise(found)
     console = Console()
-    console.print(_facts(run_report.facts(score)))
-    console.print(_rows(run_report.CLASS_COLUMNS, run_report.class_rows(score)))
+    console.print(terminal.facts(run_report.facts(score)))
+    console.print(terminal.rows(run_report.CLASS_COLUMNS, run_report.class_rows(score)))
     curves = None
     if train is not None:
         images = datasets.load(train, split=train_split, **(train_options or {}))
         encoder = checkpoint.load_model(model, device=_device())
-        curves = run_report.fast_curves(encoder, images, found.test_set, n_draws=n_draws)
-        console.print(_errors(curves.points, intervals=False))
+        curves = fast_curves.fast_curves(encoder, images, found.test_set, n_draws=n_draws)
+        console.print(terminal.errors(curves.points, intervals=False))
     if scores is not None:
         results.write_decisions(scores, found)
         console.print(f"Sources: {scores}", soft_wrap=True)
@@ -333,7 +337,7 @@ def search(
     else:
         vectors = similarity.stored_embeddings(embeddings, image_set, loaded, n_views)
     found = similarity.search(image_set, vectors, query, loaded, n_neighbours)
-    Console().print(_neighbours(image_set, found.neighbours))
+    Console().print(terminal.neighbours(image_set, found.neighbours))
     if out is not None:
         plots.save(similarity.draw_gallery(image_set, found), out)
         Console().print(f"Gallery: {out}", soft_wrap=True)
@@ -363,15 +367,17 @@ def reproduce(
         out: Markdown file whose section of this name is written, or replaced; its figures go into the
             folder figures beside it.
     """
+    typed = _as_typed("reproduce", locals() | {"finished_only": False})
     import torch
 
-    from skylobe import checkpoint, experiments, plots, results
+    from skylobe import checkpoint, plots, results
+    from skylobe.experiments import ROOMS, reproducing
     from skylobe.experiments.scale import TINY_IMAGES, Scale
 
     scale = Scale(seeds, None if labels is None else tuple(labels), max_images)
     if tiny:
         scale = Scale(1, scale.labels, TINY_IMAGES)
-    title, report = experiments.reproduce(
+    title, report = reproducing.reproduce(
         experiment,
         checkpoint.load_model(model),
         scale,
@@ -384,12 +390,8 @@ def reproduce(
         for name, figure in report.figures.items():
             plots.save(figure, out.parent / "figures" / f"{name}.png")
         shown = [f"![{name}](figures/{name}.png)" for name in report.figures]
-        options = [f"--seeds {scale.seeds}"]
-        options += [f"--labels [{','.join(map(str, scale.labels))}]"] if scale.labels else []
-        options += [f"--max_images {scale.max_images}"] if scale.max_images else []
-        command = f"`skylobe reproduce {experiment} {' '.join(options)} --model {model}`"
-        text = "\n\n".join([f"## {title}", f"Command: {command}", report.text, *shown])
-        results.write_section(out, experiments.ROOMS[experiment], text)
+        text = "\n\n".join([f"## {title}", f"Command: `{typed}`", report.text, *shown])
+        results.write_section(out, ROOMS[experiment], text)
 
 
 def quickstart(
@@ -421,7 +423,7 @@ def info(model: str | None = None) -> None:
     console = Console()
     if model is not None:
         loaded = checkpoint.load_model(model)
-        console.print(_facts(to_dict(loaded.preprocessing)))
+        console.print(terminal.facts(to_dict(loaded.preprocessing)))
         console.print(loaded.card, markup=False)
         return
     facts = checkpoint.versions() | {
@@ -430,20 +432,13 @@ def info(model: str | None = None) -> None:
         "cache": str(storage.cache_dir()),
         "device": _device(),
     }
-    console.print(_facts(facts))
+    console.print(terminal.facts(facts))
 
 
 def _device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _facts(facts: dict[str, Any]) -> Table:
-    table = Table(show_header=False, box=box.SIMPLE)
-    for name, value in facts.items():
-        table.add_row(name, str(value))
-    return table
 
 
 def _as_typed(name: str, given: dict[str, Any]) -> str:
@@ -453,6 +448,9 @@ def _as_typed(name: str, given: dict[str, Any]) -> str:
         value = given[option]
         if value == parameter.default:
             continue
+        if name in POSITIONAL and parameter.default is parameter.empty:
+            words.append(str(value))
+            continue
         parts = value.items() if isinstance(value, dict) else [(None, value)]
         for key, one in parts:
             text = str(one) if isinstance(one, str | Path) else json.dumps(one)
@@ -460,75 +458,7 @@ def _as_typed(name: str, given: dict[str, Any]) -> str:
     return shlex.join(words)
 
 
-def _rows(columns: Sequence[str], rows: list[tuple[str, ...]]) -> Table:
-    """Tabulate names and numbers."""
-    table = Table(box=box.SIMPLE)
-    for column in columns:
-        table.add_column(column, justify="right" if table.columns else "left")
-    for row in rows:
-        table.add_row(*row)
-    return table
-
-
-def _errors(curves: "dict[str, list[CurvePoint]]", *, intervals: bool = True) -> Table:
-    """Tabulate errors: a row per count of labels, one or two columns per model."""
-    table = Table("labels", box=box.SIMPLE)
-    table.columns[0].justify = "right"
-    for name in curves:
-        table.add_column(f"{name}: error", justify="right")
-        if intervals:
-            table.add_column("interval", justify="right")
-    for row in zip(*curves.values(), strict=True):
-        cells = [str(row[0].n_labels)]
-        for point in row:
-            low, high = point.interval
-            spread = f" ± {point.standard_error:.2f}" if len(point.errors) > 1 else ""
-            cells.append(f"{point.mean:.2f}{spread}")
-            if intervals:
-                cells.append(f"{low:.1f}–{high:.1f}")
-        table.add_row(*cells)
-    return table
-
-
-def _neighbours(image_set: "ImageSet", neighbours: "Neighbours") -> Table:
-    """Tabulate neighbours, nearest first: name, similarity, class and position where known."""
-    table = Table("source", box=box.SIMPLE)
-    table.add_column("S", justify="right")
-    rows = neighbours.rows[0]
-    columns = [neighbours.source_ids[0], [f"{one:.4f}" for one in neighbours.similarity[0]]]
-    if image_set.labels is not None:
-        table.add_column("class")
-        names = dict(enumerate(image_set.class_names))
-        columns.append([names.get(one, "") for one in image_set.labels[rows].tolist()])
-    if image_set.positions is not None:
-        table.add_column("ra, dec (J2000)")
-        columns.append(image_set.positions[rows].to_string("hmsdms", precision=1))
-    for row in zip(*columns, strict=True):
-        table.add_row(*map(str, row))
-    return table
-
-
-def _counts(image_set: "ImageSet") -> Table:
-    """Tabulate sources per class and published split."""
-    import numpy as np
-
-    from skylobe.records import SPLITS
-
-    every = np.ones(len(image_set), dtype=bool)
-    columns = {}
-    if image_set.splits is not None:
-        columns = {split: image_set.splits == split for split in SPLITS}
-    columns = {split: found for split, found in columns.items() if found.any()} | {"all": every}
-    rows = {}
-    if image_set.labels is not None:
-        rows = {name: image_set.labels == one for one, name in enumerate(image_set.class_names)}
-    table = Table("class", box=box.SIMPLE)
-    for split in columns:
-        table.add_column(split, justify="right")
-    for name, of_class in (rows | {"all": every}).items():
-        table.add_row(name, *(f"{(of_class & of_split).sum():,}" for of_split in columns.values()))
-    return table
-
+POSITIONAL = ("fetch", "reproduce")  # commands whose first argument has no option's name
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "fetch": fetch,

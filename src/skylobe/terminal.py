@@ -1,0 +1,90 @@
+"""Records to tables on the terminal."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from skylobe.index import Neighbours
+    from skylobe.probe import CurvePoint
+    from skylobe.records import ImageSet
+
+
+def facts(named: dict[str, Any]) -> Table:
+    """Tabulate names and values."""
+    table = Table(show_header=False, box=box.SIMPLE)
+    for name, value in named.items():
+        table.add_row(name, str(value))
+    return table
+
+
+def rows(columns: Sequence[str], lines: Sequence[tuple[str, ...]]) -> Table:
+    """Tabulate names and numbers."""
+    table = Table(box=box.SIMPLE)
+    for column in columns:
+        table.add_column(column, justify="right" if table.columns else "left")
+    for line in lines:
+        table.add_row(*line)
+    return table
+
+
+def errors(curves: "dict[str, list[CurvePoint]]", *, intervals: bool = True) -> Table:
+    """Tabulate errors: a row per count of labels, one or two columns per model."""
+    table = Table("labels", box=box.SIMPLE)
+    table.columns[0].justify = "right"
+    for name in curves:
+        table.add_column(f"{name}: error", justify="right")
+        if intervals:
+            table.add_column("interval", justify="right")
+    for row in zip(*curves.values(), strict=True):
+        cells = [str(row[0].n_labels)]
+        for point in row:
+            low, high = point.interval
+            spread = f" ± {point.standard_error:.2f}" if len(point.errors) > 1 else ""
+            cells.append(f"{point.mean:.2f}{spread}")
+            if intervals:
+                cells.append(f"{low:.1f}–{high:.1f}")
+        table.add_row(*cells)
+    return table
+
+
+def neighbours(image_set: "ImageSet", neighbours: "Neighbours") -> Table:
+    """Tabulate neighbours, nearest first: name, similarity, class and position where known."""
+    table = Table("source", box=box.SIMPLE)
+    table.add_column("S", justify="right")
+    rows = neighbours.rows[0]
+    columns = [neighbours.source_ids[0], [f"{one:.4f}" for one in neighbours.similarity[0]]]
+    if image_set.labels is not None:
+        table.add_column("class")
+        names = dict(enumerate(image_set.class_names))
+        columns.append([names.get(one, "") for one in image_set.labels[rows].tolist()])
+    if image_set.positions is not None:
+        table.add_column("ra, dec (J2000)")
+        columns.append(image_set.positions[rows].to_string("hmsdms", precision=1))
+    for row in zip(*columns, strict=True):
+        table.add_row(*map(str, row))
+    return table
+
+
+def counts(image_set: "ImageSet") -> Table:
+    """Tabulate sources per class and published split."""
+    import numpy as np
+
+    from skylobe.records import SPLITS
+
+    every = np.ones(len(image_set), dtype=bool)
+    columns = {}
+    if image_set.splits is not None:
+        columns = {split: image_set.splits == split for split in SPLITS}
+    columns = {split: found for split, found in columns.items() if found.any()} | {"all": every}
+    rows = {}
+    if image_set.labels is not None:
+        rows = {name: image_set.labels == one for one, name in enumerate(image_set.class_names)}
+    table = Table("class", box=box.SIMPLE)
+    for split in columns:
+        table.add_column(split, justify="right")
+    for name, of_class in (rows | {"all": every}).items():
+        table.add_row(name, *(f"{(of_class & of_split).sum():,}" for of_split in columns.values()))
+    return table
