@@ -3,7 +3,7 @@
 Surveys: MiraBest (VLA FIRST), FR-DEEP's NVSS images, and MIGHTEE where its record is at hand. Images of
 other scales are resampled by angle to FIRST's 1.8″ before anything else; beams are left as they are, so
 an NVSS source keeps its 45″ blur. FR-DEEP and MIGHTEE are split anew for each seed, 70 to 30, by source;
-FR-DEEP sources near any MiraBest source are left out, so that no arm is tested on what it has seen.
+sources of either near any MiraBest source are left out, so that no arm is tested on what it has seen.
 """
 
 import contextlib
@@ -50,23 +50,29 @@ class Surveys:
 
 def load() -> Surveys:
     """Load what can be had."""
-    nvss, first = (datasets.load("frdeep", survey=one) for one in ("NVSS", "FIRST"))
     seen = datasets.load("mirabest")
-    assert nvss.positions is not None
-    assert seen.positions is not None
-    apart = ~near(nvss.positions, seen.positions, EVALUATION_RADIUS)
-    others = {"NVSS": regrid(nvss.select(apart), PIXEL_SCALE, WIDTH_PIX)}
+    nvss = _apart(datasets.load("frdeep", survey="NVSS"), seen)
+    first = datasets.load("frdeep", survey="FIRST")
+    others = {"NVSS": regrid(nvss, PIXEL_SCALE, WIDTH_PIX)}
     with contextlib.suppress(UnavailableError):  # without it the table says so
-        others["MIGHTEE"] = regrid(datasets.load("mightee"), PIXEL_SCALE, WIDTH_PIX)
+        mightee = _apart(datasets.load("mightee"), seen)
+        others["MIGHTEE"] = regrid(mightee, PIXEL_SCALE, WIDTH_PIX)
     return Surveys(
         mirabest=datasets.load("mirabest", subset="confident", split="train"),
         others=others,
-        twins={"NVSS": first.select(apart)},
+        twins={"NVSS": first.select(np.isin(first.source_ids, nvss.source_ids))},
         fixed={
             "MiraBest confident": datasets.load("mirabest", subset="confident", split="test"),
             "MiraBest uncertain": datasets.load("mirabest", subset="uncertain", split="test"),
         },
     )
+
+
+def _apart(image_set: ImageSet, seen: ImageSet) -> ImageSet:
+    """Leave out the sources near one of a set that is trained on too."""
+    assert image_set.positions is not None
+    assert seen.positions is not None
+    return image_set.select(~near(image_set.positions, seen.positions, EVALUATION_RADIUS))
 
 
 def trainings(model: Model, scale: Scale) -> list[Training]:
