@@ -151,6 +151,15 @@ def test_early_stopping_keeps_the_best_weights_and_the_validation_rows_apart(mod
     assert set(lobes(80).labels[tuned.validation_rows]) == {0, 1}
 
 
+def test_early_stopping_judges_whole_images_when_frozen_blocks_are_cached(model):
+    config = replace(
+        CONFIG, n_blocks=2, cached=True, epochs=40, lr=0.03, validation_share=0.25, patience=5
+    )
+    tuned = finetune(model, lobes(80), config)
+    test = lobes(60, seed=4)
+    assert np.mean(predict_logits(tuned, test).argmax(1) == test.labels) > 0.9
+
+
 def test_a_stopped_training_remembers_its_best_weights(model, tmp_path):
     config = replace(CONFIG, epochs=12, validation_share=0.25, patience=2, views=ViewConfig())
     finetune(model, lobes(80), config, folder=tmp_path, stop_after=20)

@@ -218,7 +218,8 @@ class Best:
         )
         network.eval()
         with torch.inference_mode():
-            logits = network(images.to(loop.device)).cpu()
+            # not network(images): its first blocks may have been run beforehand in training
+            logits = network.head(network.encoder(images.to(loop.device))).cpu()
         set_training(network, self.config)
         loss = float(functional.cross_entropy(logits, torch.from_numpy(labels_of(self.validation))))
         if loss < self.loss:
