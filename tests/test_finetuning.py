@@ -169,6 +169,9 @@ def test_a_stopped_training_remembers_its_best_weights(model, tmp_path):
     other = replace(lobes(80), labels=1 - lobes(80).labels)
     with pytest.raises(CheckpointError, match="other labels"):
         finetune(model, other, config, folder=tmp_path)
+    other = replace(lobes(80), images=lobes(80).images.flip(2))
+    with pytest.raises(CheckpointError, match="other labels, images"):
+        finetune(model, other, config, folder=tmp_path)
 
 
 def test_balanced_weights_make_classes_weigh_the_same():

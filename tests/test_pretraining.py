@@ -8,7 +8,7 @@ import torch
 from astropy.coordinates import SkyCoord
 
 from conftest import lobes
-from skylobe.checkpoint import load_model
+from skylobe.checkpoint import fingerprint, load_model
 from skylobe.config import (
     RECIPES,
     ByolConfig,
@@ -23,7 +23,7 @@ from skylobe.embedding import embed
 from skylobe.encoder import build_encoder
 from skylobe.errors import CheckpointError, ConfigError
 from skylobe.health import feature_spread
-from skylobe.pretraining import fingerprint, pretrain, refuse_overlap, standard_measures
+from skylobe.pretraining import pretrain, refuse_overlap, standard_measures
 from skylobe.probe import cross_validated_error
 
 TINY = PretrainConfig(

@@ -4,6 +4,7 @@ A model folder holds ``model.safetensors``, ``config.json``, ``preprocessing.jso
 ``README.md``. Nothing in it is code. Training state for resuming is ``training``'s, not a model.
 """
 
+import hashlib
 import json
 import platform
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors.torch
 import torch
 
@@ -142,6 +144,11 @@ def versions() -> dict[str, str]:
     """Name the software that a result depends on."""
     packages = ("skylobe", "torch", "numpy", "scikit-learn", "astropy", "lightning-fabric")
     return {"python": platform.python_version()} | {name: version(name) for name in packages}
+
+
+def fingerprint(images: torch.Tensor) -> str:
+    """Hash the pixels of an image set, so that a result can name its data."""
+    return hashlib.sha256(np.ascontiguousarray(images.numpy()).data).hexdigest()[:16]
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

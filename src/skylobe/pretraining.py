@@ -4,7 +4,6 @@ This is where the seams meet: the corpus is checked against what is monitored on
 the fingerprint of its data are written before the first step, and the model after the last.
 """
 
-import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from rich.progress import track
 
 from skylobe.byol import Byol
 from skylobe.catalogues import EVALUATION_RADIUS, near
-from skylobe.checkpoint import Model, save_model, versions, write_json
+from skylobe.checkpoint import Model, fingerprint, save_model, versions, write_json
 from skylobe.config import Preprocessing, PretrainConfig, to_dict
 from skylobe.embedding import embed
 from skylobe.encoder import Encoder, build_encoder
@@ -138,11 +137,6 @@ def refuse_overlap(corpus: ImageSet, monitor_set: ImageSet | None) -> None:
             f"show sources of {monitor_set.name}, which is monitored on; remove them with "
             "catalogues.remove_evaluation."
         )
-
-
-def fingerprint(images: torch.Tensor) -> str:
-    """Hash the pixels of an image set, so that a result can name its data."""
-    return hashlib.sha256(np.ascontiguousarray(images.numpy()).data).hexdigest()[:16]
 
 
 def _describe(

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from skylobe import storage
 from skylobe.augment import make_views
+from skylobe.checkpoint import fingerprint
 from skylobe.config import FinetuneConfig, Preprocessing, ViewConfig
 from skylobe.embedding import dihedral_views
 from skylobe.errors import CheckpointError, TrainingError
@@ -56,6 +57,7 @@ class Loop:
         self.plan = Plan.of_finetuning(len(sets[0]), config)
         self.views = view_config(config.views, preprocessing)
         self.in_bf16 = computes_in_bf16(config.precision, self.device)
+        self.data = [fingerprint(one.images) for one in sets]
         self.inputs = [self._load(one) for one in sets]
         self.labels = [torch.from_numpy(labels_of(one)).to(self.device) for one in sets]
         self.weights = [class_weights(labels_of(one), sets[0], config) for one in sets]
@@ -131,6 +133,7 @@ class Loop:
             "seeds": self.seeds,
             "config": repr(self.config),
             "labels": [one.tolist() for one in self.labels],
+            "images": self.data,
             "networks": [network.state_dict() for network in self.networks],
             "optimiser": self.optimiser.state_dict(),
         }
@@ -268,9 +271,11 @@ def resume(loop: Loop, best: Best, folder: Path | None) -> None:
             "start again."
         ) from None
     fresh = loop.state()
-    if any(state.get(part) != fresh[part] for part in ("plan", "seeds", "config", "labels")):
+    if any(
+        state.get(part) != fresh[part] for part in ("plan", "seeds", "config", "labels", "images")
+    ):
         raise CheckpointError(
-            f"{path}: belongs to a training with other labels or settings; choose a new folder."
+            f"{path}: belongs to a training with other labels, images or settings; choose a new folder."
         )
     loop.step = state["step"]
     best.loss, best.epoch, best.state = state["best"]

@@ -24,12 +24,11 @@ from scipy.special import softmax
 
 from skylobe.adapting import adapt_vectors
 from skylobe.calibration import reliability
-from skylobe.checkpoint import Model, write_json
+from skylobe.checkpoint import Model, fingerprint, write_json
 from skylobe.classifier import Classifier, Vectors, describe
 from skylobe.config import AdaptConfig, FinetuneConfig, to_dict
 from skylobe.finetuning import as_classifier, finetune, finetune_many
 from skylobe.labels import labelled_sources
-from skylobe.pretraining import fingerprint
 from skylobe.records import ImageSet
 
 LEVEL = 0.9  # of the conformal sets
