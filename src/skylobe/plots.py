@@ -133,7 +133,7 @@ def error_curves(
             one.x, one.mean, one.error, color=COLOURS[number], marker=MARKERS[number], capsize=3,
             label=one.name, **look,
         )  # fmt: skip
-    ticks = sorted({x for one in series for x in one.x})
+    ticks = _spaced(sorted({x for one in series for x in one.x}), log=log)
     if log:
         panel.set_xscale("log")
     panel.xaxis.set_major_locator(FixedLocator(ticks))
@@ -147,6 +147,23 @@ def error_curves(
     if title:
         panel.set_title(title, fontsize=10, loc="left")
     return figure
+
+
+def _spaced(places: Sequence[float], *, log: bool) -> list[float]:
+    """Keep places whose labels do not touch: the outer two, and others that leave them room.
+
+    >>> _spaced([36, 72, 145, 291, 437, 583, 656, 729], log=True)
+    [36, 72, 145, 291, 437, 729]
+    """
+    where = np.log(places) if log else np.asarray(places, dtype=float)
+    room = 0.09 * (where[-1] - where[0])
+    kept = [places[0]]
+    last = where[0]
+    for place, at in zip(places[1:-1], where[1:-1], strict=True):
+        if at - last >= room and where[-1] - at >= room:
+            kept.append(place)
+            last = at
+    return [*kept, places[-1]] if len(places) > 1 else kept
 
 
 def label_curve(
