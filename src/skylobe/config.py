@@ -247,7 +247,8 @@ class FinetuneConfig:
         n_blocks: Blocks of the encoder that are tuned, counted from the head: 0 is the head alone,
             ``None`` all of them, the stem included.
         cached: Run the frozen blocks once, on the eight dihedral views of each image, and train on
-            those: quick on a CPU. Without it they run at every step, on new random views.
+            those: a third quicker on a CPU for one block. Without it they run at every step, on new
+            random views.
         layer_decay: ρ: the i-th tuned block below the head learns at ``lr`` × ρ^i, the topmost
             (i = 0) as fast as the head.
         init: ``model`` starts from the encoder's weights; ``random`` is the supervised baseline, with

@@ -140,7 +140,9 @@ def error_curves(
     panel.xaxis.set_minor_locator(NullLocator())
     panel.xaxis.set_major_formatter(ScalarFormatter())
     panel.set(xlabel=x_label, ylabel="test error (%)")
-    panel.set_ylim(bottom=0)
+    means = [value for one in series for value in one.mean]
+    if min(means) < 0.6 * max(means):  # else an axis from 0 would press the lines together
+        panel.set_ylim(bottom=0)
     panel.grid(axis="y", color="#dddddd", lw=0.6)
     panel.spines[["top", "right"]].set_visible(False)
     panel.legend(frameon=False, fontsize=8)
