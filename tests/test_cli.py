@@ -378,3 +378,35 @@ def test_a_config_that_is_not_yaml_is_named(tmp_path: Path, capsys: pytest.Captu
     code, _, err = run(capsys, "pretrain", "--config", tmp_path / "run.yaml")
     assert code == 2
     assert "run.yaml: not a YAML file" in err
+
+
+@pytest.mark.parametrize(
+    ("experiment", "labels", "figures"),
+    [("table6", "36", ["figure4", "figure4_not_drawn", "figure5"]), ("figure7", "72", ["figure7"])],
+)
+def test_reproduce_writes_a_section_and_its_figures(
+    experiment: str,
+    labels: str,
+    figures: list[str],
+    mirror: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+):
+    out = tmp_path / "results.md"
+    out.write_text("# Mine\n")
+    command = ["reproduce", experiment, "--labels", f"[{labels}]", "--tiny", "true", "--out", out]
+    code, text, err = run(capsys, *command)
+    assert code == 0, err
+    assert "1 thread" in text or "threads" in text
+    written = out.read_text()
+    assert written.startswith("# Mine\n")
+    assert f"skylobe reproduce {experiment} --labels '[{labels}]' --tiny true" in written
+    for name in figures:
+        assert f"(figures/{name}.png)" in written
+        assert (tmp_path / "figures" / f"{name}.png").stat().st_size > 10_000
+    code, again, _ = run(capsys, *command, "--finished_only", "true")
+    assert code == 0
+    assert out.read_text() == written
+    code, _, err = run(capsys, *command[:2], "--labels", "[100]", "--tiny", "true")
+    assert code == 2
+    assert "no row of 100 labels" in err
