@@ -404,7 +404,7 @@ def test_reproduce_writes_a_section_and_its_figures(
     for name in figures:
         assert f"(figures/{name}.png)" in written
         assert (tmp_path / "figures" / f"{name}.png").stat().st_size > 10_000
-    code, again, _ = run(capsys, *command, "--finished_only", "true")
+    code, _, _ = run(capsys, *command, "--finished_only", "true")
     assert code == 0
     assert out.read_text() == written
     code, _, err = run(capsys, *command[:2], "--labels", "[100]", "--tiny", "true")
