@@ -33,7 +33,7 @@ environment: python
 	@$(PYTHON) tools/bootstrap.py
 
 test-environment: python
-	@$(PYTHON) tools/bootstrap.py test
+	@$(PYTHON) tools/bootstrap.py test sky
 
 .PHONY: python
 python:

@@ -15,13 +15,13 @@ from astropy.table import Table
 from conftest import lobes
 from skylobe import predicting
 from skylobe.adapting import adapt
-from skylobe.catalogues import read_catalogue
 from skylobe.checkpoint import Model
 from skylobe.classifier import Classifier
 from skylobe.config import EncoderConfig, Preprocessing
 from skylobe.encoder import build_encoder
 from skylobe.errors import ConfigError, DataError
 from skylobe.predicting import predict
+from skylobe.sky.catalogues import read_catalogue
 
 
 @pytest.fixture(scope="module")

@@ -59,3 +59,33 @@ class StorageError(SkylobeError):
     """A disk that is full or a folder that cannot be written."""
 
     exit_code = 7
+
+
+class MissingExtraError(SkylobeError):
+    """An optional package that is not installed."""
+
+    exit_code = 9
+
+
+class PositionError(DataError):
+    """Text or numbers that name no place on the sky."""
+
+
+class OutsideFootprintError(UnavailableError):
+    """A position that the survey never observed."""
+
+
+class NoPixelsError(UnavailableError):
+    """A position inside a survey's footprint of which the service has no pixels."""
+
+
+class ServiceDownError(UnavailableError):
+    """A service that cannot be reached or answers with an error of its own."""
+
+
+class ServiceTimeoutError(UnavailableError):
+    """A service that does not answer in time."""
+
+
+class NonsenseError(UnavailableError):
+    """An answer that is not the cut-out asked for: a web page, a truncated file, another size."""

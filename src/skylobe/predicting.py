@@ -29,7 +29,6 @@ from rich.progress import track
 from torch import Tensor
 
 from skylobe import storage
-from skylobe.catalogues import FORMATS, read_catalogue
 from skylobe.checkpoint import write_json
 from skylobe.classifier import Classifier
 from skylobe.config import ScalingConfig
@@ -39,6 +38,7 @@ from skylobe.errors import ConfigError, DataError
 from skylobe.inference import fastest
 from skylobe.normalise import as_float
 from skylobe.records import ImageSet
+from skylobe.sky.catalogues import FORMATS, read_catalogue
 
 OK = "ok"
 PART = 512  # sources per part

@@ -14,7 +14,6 @@ import torch
 from rich.progress import track
 
 from skylobe.byol import Byol
-from skylobe.catalogues import EVALUATION_RADIUS, near
 from skylobe.checkpoint import Model, fingerprint, save_model, versions, write_json
 from skylobe.config import Preprocessing, PretrainConfig, to_dict
 from skylobe.embedding import embed
@@ -29,6 +28,7 @@ from skylobe.probe import (
     nearest_neighbour_accuracy,
 )
 from skylobe.records import ImageSet
+from skylobe.sky.catalogues import EVALUATION_RADIUS, near
 from skylobe.training import Trainer, Watch, image_rows
 
 HEALTH_SAMPLE = 512  # images of the corpus on which spread and rank are measured

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 
-from skylobe.catalogues import EVALUATION_RADIUS, near
 from skylobe.datasets import rgz, rgz_rendered
 from skylobe.errors import ConfigError
-from skylobe.render import RenderConfig
+from skylobe.sky.catalogues import EVALUATION_RADIUS, near
+from skylobe.sky.render import RenderConfig
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from skylobe import storage
 from skylobe.errors import DataError
-from skylobe.render import Components
+from skylobe.sky.render import Components
 
 TABLE = "first/first_catalogue.parquet"
 

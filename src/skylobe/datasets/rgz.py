@@ -11,7 +11,7 @@ from pathlib import Path
 from astropy.table import Table
 
 from skylobe import storage
-from skylobe.catalogues import read_catalogue
+from skylobe.sky.catalogues import read_catalogue
 
 TABLE = "rgz/rgz_dr1_positions.parquet"
 

@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from skylobe import storage
-from skylobe.catalogues import first_of_each, remove_evaluation
 from skylobe.config import ScalingConfig
 from skylobe.datasets import first_catalogue, first_galaxies, frdeep, mirabest, rgz
 from skylobe.errors import ConfigError, DataError
 from skylobe.normalise import centre, normalise
 from skylobe.records import ImageSet
-from skylobe.render import FieldRenderer, RenderConfig
+from skylobe.sky.catalogues import first_of_each, remove_evaluation
+from skylobe.sky.render import FieldRenderer, RenderConfig
 
 SIZE_CUT = 25.0  # arcsec; sizes of smaller RGZ sources are not in the positions table
 DUPLICATE_RADIUS = 10 * u.arcsec

@@ -17,12 +17,12 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table
 from numpy.typing import NDArray
 
-from skylobe.catalogues import read_catalogue
 from skylobe.config import ScalingConfig
 from skylobe.datasets.image_files import ENDINGS, ImageFile, positions_of, read_image
 from skylobe.errors import ConfigError, DataError
 from skylobe.normalise import normalise
 from skylobe.records import SPLITS, ImageSet
+from skylobe.sky.catalogues import read_catalogue
 
 KNOWN_NAMES = {
     "id": ("source_id", "id", "name", "source", "id_str"),

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from skylobe import datasets
-from skylobe.catalogues import EVALUATION_RADIUS, near
 from skylobe.checkpoint import Model
 from skylobe.config import FinetuneConfig, finetune_recipe
 from skylobe.errors import UnavailableError
@@ -24,6 +23,7 @@ from skylobe.experiments.trainings import Outcome, Training
 from skylobe.normalise import regrid
 from skylobe.probe import stratified_rows
 from skylobe.records import ImageSet, concatenate
+from skylobe.sky.catalogues import EVALUATION_RADIUS, near
 
 TITLE = "Table 7: from survey to survey"
 TRAIN_SHARE = 0.7  # Paper, Section 3.4

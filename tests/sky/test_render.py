@@ -5,7 +5,7 @@ from astropy.coordinates import SkyCoord
 from scipy.ndimage import center_of_mass
 
 from skylobe.normalise import noise_level
-from skylobe.render import FWHM, Components, FieldRenderer, RenderConfig, beam_noise
+from skylobe.sky.render import FWHM, Components, FieldRenderer, RenderConfig, beam_noise
 
 QUIET = RenderConfig(noise=False)
 

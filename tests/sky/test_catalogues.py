@@ -4,8 +4,8 @@ from astropy.coordinates import SkyCoord
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skylobe.catalogues import first_of_each, near, remove_evaluation
 from skylobe.datasets import rgz_rendered
+from skylobe.sky.catalogues import first_of_each, near, remove_evaluation
 
 
 def at(*pairs):
