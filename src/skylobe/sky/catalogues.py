@@ -1,6 +1,7 @@
 """Tables of sources: reading any format; which sources are near which, duplicates, removal by position."""
 
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,41 @@ FORMATS = {
     ".xml": "votable",
     ".votable": "votable",
 }
+
+
+@dataclass(frozen=True)
+class SourceList:
+    """Names and positions of sources.
+
+    Args:
+        ids: One name per source.
+        positions: J2000 (ICRS).
+        sizes: Arcsec. Largest angular size, NaN where unknown.
+    """
+
+    ids: NDArray[np.str_]
+    positions: SkyCoord
+    sizes: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def select(self, which: NDArray[np.bool_] | NDArray[np.integer]) -> "SourceList":
+        """Keep the sources of a mask or a list of row numbers."""
+        return SourceList(self.ids[which], self.positions[which], self.sizes[which])
+
+    def insist_on_distinct_ids(self) -> None:
+        """Refuse a list that names a source twice.
+
+        Raises:
+            DataError: Naming one such source.
+        """
+        names, counts = np.unique(self.ids, return_counts=True)
+        if (counts > 1).any():
+            raise DataError(
+                f"The source {names[counts > 1][0]} is listed {counts.max()} times; give every source "
+                "a name of its own."
+            )
 
 
 def read_catalogue(path: Path) -> Table:
