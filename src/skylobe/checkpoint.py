@@ -116,10 +116,10 @@ def save_model(model: Model, folder: Path, *, half: bool = False) -> Path:
     with storage.write_atomically(folder / "model.safetensors") as path:
         contiguous = {k: v.cpu().contiguous() for k, v in state.items()}
         safetensors.torch.save_file(contiguous, path, metadata={"format": "pt"})
-    write_json(folder / "preprocessing.json", to_dict(model.preprocessing))
+    storage.write_json(folder / "preprocessing.json", to_dict(model.preprocessing))
     with storage.write_atomically(folder / "README.md") as path:
         path.write_text(model.card or f"# {model.name}\n", encoding="utf-8")
-    write_json(folder / "config.json", config)
+    storage.write_json(folder / "config.json", config)
     return folder
 
 
@@ -149,12 +149,6 @@ def versions() -> dict[str, str]:
 def fingerprint(images: torch.Tensor) -> str:
     """Hash the pixels of an image set, so that a result can name its data."""
     return hashlib.sha256(np.ascontiguousarray(images.numpy()).data).hexdigest()[:16]
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON file, complete or not at all."""
-    with storage.write_atomically(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from jaxtyping import Float, Float32
 
 from skylobe import storage
 from skylobe.calibration import Calibration, Probabilities
-from skylobe.checkpoint import Model, load_model, read_json, save_model, write_json
+from skylobe.checkpoint import Model, load_model, read_json, save_model
 from skylobe.config import Preprocessing
 from skylobe.embedding import embed
 from skylobe.errors import CheckpointError
@@ -123,7 +123,7 @@ def save_classifier(classifier: Classifier, folder: Path) -> Path:
         "temperature": classifier.calibration.temperature,
         "provenance": classifier.provenance,
     }
-    write_json(folder / FILE, record)
+    storage.write_json(folder / FILE, record)
     return folder
 
 

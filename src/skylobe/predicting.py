@@ -29,7 +29,6 @@ from rich.progress import track
 from torch import Tensor
 
 from skylobe import storage
-from skylobe.checkpoint import write_json
 from skylobe.classifier import Classifier
 from skylobe.config import ScalingConfig
 from skylobe.datasets.image_files import ENDINGS, read_image
@@ -186,7 +185,7 @@ def _open_parts(
         return folder
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    write_json(path, record)
+    storage.write_json(path, record)
     return folder
 
 

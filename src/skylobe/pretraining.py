@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from rich.progress import track
 
+from skylobe import storage
 from skylobe.byol import Byol
-from skylobe.checkpoint import Model, fingerprint, save_model, versions, write_json
+from skylobe.checkpoint import Model, fingerprint, save_model, versions
 from skylobe.config import Preprocessing, PretrainConfig, to_dict
 from skylobe.embedding import embed
 from skylobe.encoder import Encoder, build_encoder
@@ -151,6 +152,7 @@ def _describe(
             "images": len(corpus),
             "sources": len(np.unique(corpus.source_ids)),
             "sha256": fingerprint(corpus.images),
+            "excludes": list(corpus.excludes),
         },
         "monitor": None if monitor_set is None else monitor_set.name,
     }
@@ -171,7 +173,7 @@ def _settle(out: Path, record: dict[str, Any]) -> None:
                 )
         return
     out.mkdir(parents=True, exist_ok=True)
-    write_json(path, record)
+    storage.write_json(path, record)
 
 
 def _watch(

@@ -92,6 +92,7 @@ class ImageSet:
         citation: What to cite.
         licence: Terms of use of the images.
         columns: Further columns by name, one entry per source.
+        excludes: Evaluated sets whose sources were left out of this one, by position.
 
     Raises:
         DataError: If lengths differ, an image is blank by shape, or a label has no class name.
@@ -109,6 +110,7 @@ class ImageSet:
     citation: str = ""
     licence: str = ""
     columns: dict[str, NDArray[np.generic]] = field(default_factory=dict)
+    excludes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that every part describes the same sources."""

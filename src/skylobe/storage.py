@@ -6,6 +6,7 @@ folders, searched by relative path before the network (an institution's copy, an
 
 import contextlib
 import errno
+import json
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pooch
 
@@ -164,6 +166,12 @@ def write_atomically(path: Path) -> Iterator[Path]:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:  # noqa: ANN401  (whatever JSON holds)
+    """Write a JSON file, complete or not at all."""
+    with write_atomically(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 @contextlib.contextmanager

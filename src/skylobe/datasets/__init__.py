@@ -7,7 +7,7 @@ from typing import Any
 from skylobe.errors import ConfigError
 from skylobe.records import ImageSet
 
-NAMES = ("mirabest", "first_galaxies", "frdeep", "mightee", "rgz_rendered")
+NAMES = ("mirabest", "first_galaxies", "frdeep", "mightee", "rgz", "rgz_rendered")
 
 
 def load(
@@ -20,7 +20,7 @@ def load(
     """Load an image set.
 
     Args:
-        name: One of ``NAMES``; or the path of a table of images, or of a folder of them.
+        name: One of ``NAMES``; or the path of a table of images, of a folder of them, or of a corpus.
         split: ``train``, ``validation``, ``test``, or ``None`` for all.
         root: Folder to look in before the mirror, the cache and the network.
         **options: Of the set, such as ``subset="confident"`` for ``mirabest``.
@@ -47,9 +47,11 @@ def load(
 def _load_own(
     path: Path, split: str | None, root: Path | None, options: dict[str, Any]
 ) -> ImageSet:
-    from skylobe.datasets import table
+    from skylobe.datasets import corpora, table
 
     path = path if root is None or path.exists() else root / path
+    if corpora.is_corpus(path):
+        return corpora.load(path, split, **options)
     if path.is_dir():
         if split is not None:
             raise ConfigError(f"{path}: a folder has no splits; list the files in a table.")

@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from rich.progress import track
 from scipy.special import softmax
 
+from skylobe import storage
 from skylobe.adapting import adapt_vectors
 from skylobe.calibration import reliability
-from skylobe.checkpoint import Model, fingerprint, write_json
+from skylobe.checkpoint import Model, fingerprint
 from skylobe.classifier import Classifier, Vectors, describe
 from skylobe.config import AdaptConfig, FinetuneConfig, to_dict
 from skylobe.finetuning import as_classifier, finetune, finetune_many
@@ -195,7 +196,7 @@ def run(
         for training, outcome in zip(
             group, _do(group, memory if remember else Memory()), strict=True
         ):
-            write_json(cache / f"{training.key()}.json", asdict(outcome))
+            storage.write_json(cache / f"{training.key()}.json", asdict(outcome))
     outcomes = [Outcome(**json.loads(path.read_text(encoding="utf-8"))) for path in kept]
     # a training shared by two tables keeps the row and column of the first in its file
     return [

@@ -3,6 +3,7 @@
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet
@@ -18,8 +19,12 @@ from scipy.sparse.csgraph import connected_components
 from skylobe.errors import DataError
 
 EVALUATION_RADIUS = 150 * u.arcsec  # a field this close shows the same source
-
-
+SOURCE_COLUMNS = {
+    "id": ("source_id", "id", "name", "source", "rgz_name", "id_str"),
+    "ra": ("ra", "raj2000", "ra_deg", "ra_j2000", "ra_deg_cont", "_ra"),
+    "dec": ("dec", "dej2000", "decj2000", "dec_deg", "dec_j2000", "dec_deg_cont", "_de"),
+    "size": ("size_arcsec", "size", "las", "las_arcsec", "max_angular_extent"),
+}
 FORMATS = {
     ".csv": "ascii.csv",
     ".ecsv": "ascii.ecsv",
@@ -121,11 +126,116 @@ def remove_evaluation(
     return ~near(positions, evaluated, radius)
 
 
+def pairs(positions: SkyCoord, radius: Quantity) -> NDArray[np.int64]:
+    """List the pairs of positions closer than a radius: ``(pair, 2)``, the earlier row first."""
+    if len(positions) < 2:
+        return np.empty((0, 2), dtype=np.int64)
+    one, other, _, _ = search_around_sky(positions, positions, radius)
+    found = np.stack([one, other], axis=1)
+    return np.asarray(found[one < other], dtype=np.int64)
+
+
+def cross_match(
+    positions: SkyCoord, others: SkyCoord, radius: Quantity
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Quantity]:
+    """Match each position to its nearest neighbour among others, within a radius.
+
+    Args:
+        positions: Positions to match.
+        others: Positions to match them to; one may be matched several times.
+        radius: Angle.
+
+    Returns:
+        Rows of ``positions`` that have a match, rows of ``others`` matched, and the separations.
+    """
+    if len(positions) == 0 or len(others) == 0:
+        nothing = np.empty(0, dtype=np.int64)
+        return nothing, nothing, Quantity([], u.arcsec)
+    nearest, separation, _ = positions.match_to_catalog_sky(others)
+    rows = np.flatnonzero(separation <= radius)
+    return rows, nearest[rows].astype(np.int64), separation[rows].to(u.arcsec)
+
+
+def groups(n: int, linked: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number the groups that links join, in the order of their first rows.
+
+    Args:
+        n: Rows.
+        linked: ``(pair, 2)`` rows that belong together.
+
+    Returns:
+        Group of each row, from 0.
+    """
+    links = coo_array((np.ones(len(linked)), (linked[:, 0], linked[:, 1])), shape=(n, n))
+    _, group = connected_components(links, directed=False)
+    _, first = np.unique(group, return_index=True)
+    return np.asarray(np.argsort(np.argsort(first))[group], dtype=np.int64)
+
+
 def first_of_each(positions: SkyCoord, radius: Quantity) -> NDArray[np.bool_]:
     """Mark one position of every chain of neighbours closer than the radius: the first listed."""
-    one, other, _, _ = search_around_sky(positions, positions, radius)
-    links = coo_array((np.ones(len(one)), (one, other)), shape=(len(positions),) * 2)
-    _, group = connected_components(links, directed=False)
+    group = groups(len(positions), pairs(positions, radius))
     keep = np.zeros(len(positions), dtype=bool)
     keep[np.unique(group, return_index=True)[1]] = True
     return keep
+
+
+def near_duplicates(
+    names: NDArray[np.str_], positions: SkyCoord, radius: Quantity
+) -> NDArray[np.bool_]:
+    """Mark, of every pair closer than the radius, the later name in sorted order.
+
+    A source is marked if and only if it is near one of an earlier name, marked itself or not. Two that
+    are near the same later source, but not near each other, both stay.
+
+    Args:
+        names: One distinct name per position.
+        positions: Positions.
+        radius: Angle.
+    """
+    order = np.argsort(names, kind="stable")
+    later = pairs(positions[order], radius)[:, 1]
+    marked = np.zeros(len(names), dtype=bool)
+    marked[order[later]] = True
+    return marked
+
+
+def read_sources(path: Path) -> SourceList:
+    """Read names, positions and, if there are any, sizes off a table.
+
+    Args:
+        path: Any table that ``read_catalogue`` reads, with columns named as ``SOURCE_COLUMNS`` lists, in
+            upper or lower case. Positions are degrees unless the columns carry a unit; sizes arcsec.
+
+    Raises:
+        DataError: If a column is missing or holds something else.
+    """
+    table = read_catalogue(path)
+    found = {part: _column(table, part) for part in SOURCE_COLUMNS}
+    missing = [part for part in ("ra", "dec") if found[part] is None]
+    if missing:
+        raise DataError(
+            f"{path}: has no {missing[0]} column; name one {SOURCE_COLUMNS[missing[0]][0]} "
+            f"(it has {', '.join(table.colnames)})."
+        )
+    try:
+        positions = SkyCoord(
+            Quantity(found["ra"], u.deg), Quantity(found["dec"], u.deg), frame="icrs"
+        )
+    except (TypeError, ValueError, u.UnitsError) as error:
+        raise DataError(f"{path}: ra and dec are not degrees ({error}); convert them.") from None
+    if found["id"] is None:
+        names = np.array([f"row{row}" for row in range(len(table))])
+    else:
+        names = np.array([str(one) for one in found["id"]])
+    sizes = np.full(len(table), np.nan)
+    if found["size"] is not None:
+        sizes = np.ma.filled(np.ma.asarray(Quantity(found["size"], u.arcsec).value, float), np.nan)
+    return SourceList(names, positions, sizes)
+
+
+def _column(table: Table, part: str) -> Any:  # noqa: ANN401  (astropy column)
+    lower = {name.lower(): name for name in reversed(table.colnames)}
+    names = (lower[name] for name in SOURCE_COLUMNS[part] if name in lower)
+    name = next(names, None)
+    return None if name is None else table[name]

@@ -265,6 +265,10 @@ class Corpus:
         batch = table.take([place[one] for one in ids]).combine_chunks().to_batches()[0]
         return _rows(batch, self._as_tensor(batch))
 
+    def version(self) -> str:
+        """Name the present state: another name after every change."""
+        return str(self._table().version) if self._path.exists() else "0"
+
     def compact(self) -> None:
         """Join the pieces that many small batches leave behind, and drop what no row needs."""
         if self._path.exists():
