@@ -19,7 +19,7 @@ from skylobe.errors import PositionError, ServiceDownError, ServiceTimeoutError,
 
 _HOW = "write it as 206.42 +23.38, 13:45:41.2 +23:22:53 or J134541.2+232253"
 _B1950 = FK4(equinox=Time("B1950"))
-_SIGNS = str.maketrans({"−": "-", "–": "-", ",": " ", ";": " ", "\N{NO-BREAK SPACE}": " "})  # noqa: RUF001
+_SIGNS = str.maketrans({"−": "-", "–": "-", ",": " ", ";": " ", "\N{NO-BREAK SPACE}": " "})
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d*)?(?:e[+-]?\d+)?|[+-]?\.\d+", re.IGNORECASE)
 _J_NAME = re.compile(
     r"(?:.*[^a-z]|[a-z]*?)(?P<epoch>[jb])(?P<ra>\d{4}(?:\d{2})?)(?P<ra_rest>\.\d+)?"

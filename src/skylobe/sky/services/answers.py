@@ -99,6 +99,10 @@ def _oriented(
     """Check scale, orientation and centre by the answer's own WCS, and turn a mirrored picture."""
     wcs = _celestial(header, source_id)
     matrix = wcs.pixel_scale_matrix * 3600 / pixel_scale
+    wcs.wcs.set()  # fills in LONPOLE, which is 0 at the north pole unless the header says otherwise
+    turned = np.radians(wcs.wcs.lonpole - 180)
+    if max(abs(matrix[0, 1]), abs(matrix[1, 0]), abs(turned)) > SKEW_TOLERANCE:
+        raise NonsenseError(f"{source_id}: the answer is rotated; ask for north up.")
     scales = np.abs(np.diag(matrix))
     if np.any(np.abs(scales - 1) > SCALE_TOLERANCE):
         found = proj_plane_pixel_scales(wcs)[0] * 3600
@@ -106,8 +110,6 @@ def _oriented(
             f"{source_id}: the answer has {found:.4g} arcsec per pixel instead of {pixel_scale:.4g}; "
             "ask again, or another service."
         )
-    if max(abs(matrix[0, 1]), abs(matrix[1, 0])) > SKEW_TOLERANCE:
-        raise NonsenseError(f"{source_id}: the answer is rotated; ask for north up.")
     middle = (np.array(pixels.shape[::-1]) - 1) / 2
     offset = np.array(wcs.world_to_pixel(position)) - middle
     if not np.all(np.abs(offset) <= CENTRE_TOLERANCE):  # also if it is not a number

@@ -8,7 +8,7 @@ import contextlib
 import socket
 import threading
 import time
-from typing import Any, Self
+from typing import Any
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -28,7 +28,7 @@ class Deadline:
         self.seconds = seconds
         self.end = time.monotonic() + seconds
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Deadline":
         self.end = time.monotonic() + self.seconds
         _LOCAL.current = self
         return self

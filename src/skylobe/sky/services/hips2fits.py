@@ -60,4 +60,4 @@ def grid(position: SkyCoord, width_pix: int, pixel_scale: float) -> dict[str, fl
             f"CDELT{axis + 1}": float(wcs.cdelt[axis]),
             f"CUNIT{axis + 1}": str(wcs.cunit[axis]),
         }
-    return keywords | {"RADESYS": wcs.radesys}
+    return keywords | {"LONPOLE": float(wcs.lonpole), "RADESYS": wcs.radesys}

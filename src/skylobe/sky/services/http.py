@@ -99,13 +99,11 @@ def send(
                 return b"".join(_chunks(response.raw, limit, max_bytes, host))
         except (requests.Timeout, ReadTimeoutError):
             raise ServiceTimeoutError(_too_slow(host, timeout[1])) from None
-        except IncompleteRead as error:
-            raise NonsenseError(
-                f"{host} sent {error.partial} bytes and left the rest out; ask again."
-            ) from None
         except (requests.RequestException, HTTPError, OSError) as error:
             if limit.is_over:
                 raise ServiceTimeoutError(_too_slow(host, deadline)) from None
+            if any(isinstance(one, IncompleteRead) for one in (error, *error.args)):
+                raise NonsenseError(f"{host} left out the end of its answer; ask again.") from None
             raise ServiceDownError(
                 f"{host} cannot be reached ({_reason(error)}); check the network or try later."
             ) from None
@@ -121,6 +119,10 @@ def _chunks(raw: Any, limit: Deadline, max_bytes: int, host: str) -> Iterator[by
         if limit.is_over:
             raise ServiceTimeoutError(_too_slow(host, limit.seconds))
         yield chunk
+    if limit.is_over:  # a connection shut at the deadline looks like one that came to its end
+        raise ServiceTimeoutError(_too_slow(host, limit.seconds))
+    if raw.length_remaining:
+        raise NonsenseError(f"{host} left out the end of its answer; ask again.")
     if not total:
         raise NonsenseError(f"{host} sent an empty answer; ask again.")
 
@@ -133,7 +135,9 @@ def _check_status(response: requests.Response, host: str) -> None:
         pause = _retry_after(response.headers.get("Retry-After"))
         raise ServiceDownError(
             f"{host} is busy (status {status}); try again"
-            + (f" in {pause:.0f} seconds." if pause is not None else " later, with fewer requests."),
+            + (
+                f" in {pause:.0f} seconds." if pause is not None else " later, with fewer requests."
+            ),
             pause,
         )
     if status >= 500 or status == requests.codes.request_timeout:
