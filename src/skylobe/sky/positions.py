@@ -70,7 +70,7 @@ def _read(value: Any, resolve: bool) -> SkyCoord:  # noqa: ANN401
     ra, dec = value
     if isinstance(ra, str):
         return _text(f"{ra} {dec}", resolve=False)
-    return _degrees(*(u.Quantity(one, u.deg).value for one in (ra, dec)), value)
+    return _degrees(u.Quantity(ra, u.deg).value, u.Quantity(dec, u.deg).value, value)
 
 
 def _degrees(ra: float, dec: float, value: Any) -> SkyCoord:  # noqa: ANN401

@@ -1,8 +1,8 @@
-"""Where cut-outs come from: one file per service, all with the same two functions.
+"""Where cut-outs come from: one file per service.
 
-``build_request(position, survey, width_pix, pixel_scale, *, base_url)`` describes a request without sending
-it; ``cutout(position, survey, width_pix, pixel_scale, …)`` sends it and gives a checked ``Cutout``. Mosaics
-on disk have only the second.
+A service over the network only describes its requests, with ``build_request``; ``http.send`` sends any of
+them and ``answers.read_answer`` judges what comes back, so that all services fail in the same way.
+``mosaics`` cuts out of files on disk.
 """
 
 from typing import Protocol

@@ -42,8 +42,8 @@ def build_request(
         raise ConfigError(f"{survey.title} has no verified HiPS; {survey.sources['service']}.")
     if not 0 < width_pix**2 <= MAX_PIXELS:
         raise ConfigError(f"{width_pix}² pixels; hips2fits gives 1 to {MAX_PIXELS:,}.")
-    header = {"NAXIS": 2, "NAXIS1": width_pix, "NAXIS2": width_pix}
-    header |= grid(position, width_pix, pixel_scale)
+    size = {"NAXIS": 2, "NAXIS1": width_pix, "NAXIS2": width_pix}
+    header = {**size, **grid(position, width_pix, pixel_scale)}
     params = (("hips", survey.hips), ("wcs", json.dumps(header)), ("format", "fits"))
     return Request(base_url or URL, params)
 
