@@ -9,6 +9,7 @@ class SkylobeError(Exception):
     """An error whose text tells the user the next step."""
 
     exit_code = 1
+    transient = False  # True where the same request may succeed a little later
 
 
 class DataError(SkylobeError):
@@ -80,12 +81,29 @@ class NoPixelsError(UnavailableError):
 
 
 class ServiceDownError(UnavailableError):
-    """A service that cannot be reached or answers with an error of its own."""
+    """A service that cannot be reached or answers with an error of its own.
+
+    Args:
+        message: What happened and what to do.
+        retry_after: Seconds the service asked to be left alone; ``None`` if it did not say.
+        transient: False if asking again cannot help.
+    """
+
+    def __init__(
+        self, message: str, retry_after: float | None = None, *, transient: bool = True
+    ) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.transient = transient
 
 
 class ServiceTimeoutError(UnavailableError):
     """A service that does not answer in time."""
 
+    transient = True
+
 
 class NonsenseError(UnavailableError):
     """An answer that is not the cut-out asked for: a web page, a truncated file, another size."""
+
+    transient = True

@@ -1,0 +1,154 @@
+"""The bytes a service sent to a checked ``Cutout``: the one place where answers are judged.
+
+What is wrong with an answer is never repaired silently; only degenerate axes are dropped and a mirrored
+picture is turned north up, east left.
+"""
+
+import io
+import warnings
+from typing import Any
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from astropy.wcs import WCS
+from astropy.wcs.utils import proj_plane_pixel_scales, wcs_to_celestial_frame
+from numpy.typing import NDArray
+
+from skylobe.datasets.image_files import FILTERS, REMARKS
+from skylobe.errors import NonsenseError, NoPixelsError
+from skylobe.records import Cutout
+from skylobe.sky.surveys import Survey
+
+SCALE_TOLERANCE = 0.01  # relative
+CENTRE_TOLERANCE = 0.55  # pixels: half a pixel, where a service centres on one, and rounding
+SKEW_TOLERANCE = 0.01  # of the pixel scale: more would be a rotated picture
+
+
+def read_answer(
+    answer: bytes,
+    position: SkyCoord,
+    width_pix: int,
+    pixel_scale: float,
+    survey: Survey,
+    *,
+    min_finite: float = 0.5,
+    source_id: str = "image",
+) -> Cutout:
+    """Read a service's answer and insist that it is the cut-out asked for.
+
+    Args:
+        answer: What the service sent.
+        position: Centre asked for.
+        width_pix: Pixels asked for, both ways.
+        pixel_scale: Arcsec per pixel asked for.
+        survey: Survey asked for.
+        min_finite: Share of the pixels that must be measured.
+        source_id: Name of the source.
+
+    Returns:
+        ``float32`` pixels, north up and east left; the centre is where the answer's own WCS puts it, up to
+        half a pixel from the position asked for.
+
+    Raises:
+        NonsenseError: If it is no FITS image, cut short, or of another size, scale, centre or orientation.
+        NoPixelsError: If too few pixels are measured, or all are zero.
+    """
+    pixels, header = _plane(answer, source_id)
+    if pixels.shape != (width_pix, width_pix):
+        raise NonsenseError(
+            f"{source_id}: the answer has {pixels.shape[1]}×{pixels.shape[0]} pixels instead of "
+            f"{width_pix}×{width_pix}; ask again, or another service."
+        )
+    pixels, centre, scale = _oriented(pixels, header, position, pixel_scale, source_id)
+    _check_measured(pixels, survey, min_finite, source_id)
+    return Cutout(pixels, centre, scale, survey.name, source_id)
+
+
+def _plane(answer: bytes, source_id: str) -> tuple[NDArray[np.float32], fits.Header]:
+    """Read the first image of a FITS file as one plane."""
+    if not answer.startswith((b"SIMPLE", b"\x1f\x8b")):
+        said = " ".join(answer[:2000].decode("latin-1").split())[:80]
+        raise NonsenseError(f"{source_id}: the answer is no FITS file but “{said}”; try later.")
+    try:
+        with FILTERS, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with fits.open(io.BytesIO(answer), memmap=False) as hdus:
+                hdu = next(one for one in hdus if one.is_image and one.header["NAXIS"] > 0)
+                pixels, header = np.asarray(hdu.data, dtype=np.float32), hdu.header
+    except Exception as error:  # astropy raises many kinds over a damaged file
+        reason = " ".join(str(error).split())[:80] or type(error).__name__
+        raise NonsenseError(
+            f"{source_id}: the answer is damaged or cut short ({reason}); ask again."
+        ) from None
+    pixels = pixels.reshape([n for n in pixels.shape[:-2] if n != 1] + list(pixels.shape[-2:]))
+    if pixels.ndim != 2:
+        raise NonsenseError(
+            f"{source_id}: the answer has shape {pixels.shape} instead of one plane; pin another HiPS."
+        )
+    return pixels, header
+
+
+def _oriented(
+    pixels: NDArray[np.float32],
+    header: fits.Header,
+    position: SkyCoord,
+    pixel_scale: float,
+    source_id: str,
+) -> tuple[NDArray[np.float32], SkyCoord, float]:
+    """Check scale, orientation and centre by the answer's own WCS, and turn a mirrored picture."""
+    wcs = _celestial(header, source_id)
+    matrix = wcs.pixel_scale_matrix * 3600 / pixel_scale
+    wcs.wcs.set()  # fills in LONPOLE, which is 0 at the north pole unless the header says otherwise
+    turned = np.radians(wcs.wcs.lonpole - 180)
+    if max(abs(matrix[0, 1]), abs(matrix[1, 0]), abs(turned)) > SKEW_TOLERANCE:
+        raise NonsenseError(f"{source_id}: the answer is rotated; ask for north up.")
+    scales = np.abs(np.diag(matrix))
+    if np.any(np.abs(scales - 1) > SCALE_TOLERANCE):
+        found = proj_plane_pixel_scales(wcs)[0] * 3600
+        raise NonsenseError(
+            f"{source_id}: the answer has {found:.4g} arcsec per pixel instead of {pixel_scale:.4g}; "
+            "ask again, or another service."
+        )
+    middle = (np.array(pixels.shape[::-1]) - 1) / 2
+    offset = np.array(wcs.world_to_pixel(position)) - middle
+    if not np.all(np.abs(offset) <= CENTRE_TOLERANCE):  # also if it is not a number
+        raise NonsenseError(
+            f"{source_id}: the answer is centred {np.hypot(*offset):.1f} pixels from the position; "
+            "ask again, or another service."
+        )
+    rows, columns = (-1 if matrix[1, 1] < 0 else 1), (-1 if matrix[0, 0] > 0 else 1)
+    scale = float(scales.mean()) * pixel_scale
+    same = np.isclose(scale, pixel_scale, rtol=1e-6)
+    centre = position.icrs if np.all(np.abs(offset) < 1e-3) else wcs.pixel_to_world(*middle).icrs
+    return np.ascontiguousarray(pixels[::rows, ::columns]), centre, pixel_scale if same else scale
+
+
+def _celestial(header: fits.Header, source_id: str) -> Any:  # noqa: ANN401  (astropy's WCS)
+    try:
+        with FILTERS, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            bare = fits.Header([card for card in header.cards if card.keyword not in REMARKS])
+            wcs = WCS(bare).celestial
+            wcs_to_celestial_frame(wcs)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:80]
+        raise NonsenseError(
+            f"{source_id}: the answer does not say where on the sky it is ({reason}); ask again."
+        ) from None
+    return wcs
+
+
+def _check_measured(
+    pixels: NDArray[np.float32], survey: Survey, min_finite: float, source_id: str
+) -> None:
+    finite = np.isfinite(pixels)
+    if not finite.any() or not pixels[finite].any():
+        raise NoPixelsError(
+            f"{source_id}: {survey.title} has no pixels there; remove the source or take another survey."
+        )
+    if finite.mean() < min_finite:
+        raise NoPixelsError(
+            f"{source_id}: only {finite.mean():.0%} of the pixels are measured; lower min_finite, ask for "
+            "less sky, or remove the source."
+        )
