@@ -12,9 +12,7 @@ from skylobe.sky.catalogues import SourceList
 from skylobe.sky.corpus import Corpus, CorpusSettings
 from skylobe.sky.exclusion import Exclusion
 from skylobe.sky.filling import FillConfig, fill
-from skylobe.sky.services import SERVICES
-from skylobe.sky.services.answers import read_answer
-from skylobe.sky.services.http import send
+from skylobe.sky.services.asking import fetcher
 
 WIDTH_PIX, PIXEL_SCALE = 12, 15.0
 CONFIG = FillConfig(
@@ -43,13 +41,21 @@ def run(folder: Path, url: str, n: int) -> None:
         "skyview": url + "/current/cgi/runquery.pl",
     }
 
-    def fetch(source_id: str, position: SkyCoord) -> Cutout:
-        name = ("hips2fits", "skyview")[int(source_id[1:]) % 2]
-        request = SERVICES[name].build_request(
-            position, survey, WIDTH_PIX, PIXEL_SCALE, base_url=addresses[name]
+    ask = [
+        fetcher(
+            survey,
+            WIDTH_PIX,
+            PIXEL_SCALE,
+            service=name,
+            base_url=address,
+            timeout=(2.0, 0.5),
+            deadline=2.0,
         )
-        answer = send(request, timeout=(2.0, 0.5), deadline=2.0)
-        return read_answer(answer, position, WIDTH_PIX, PIXEL_SCALE, survey, source_id=source_id)
+        for name, address in addresses.items()
+    ]
+
+    def fetch(source_id: str, position: SkyCoord) -> Cutout:
+        return ask[int(source_id[1:]) % 2](source_id, position)
 
     fill(open_corpus(folder), sources(n), fetch, CONFIG)
 

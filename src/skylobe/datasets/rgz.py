@@ -23,11 +23,12 @@ from skylobe import storage
 from skylobe.datasets import corpora, evaluated
 from skylobe.errors import ConfigError, DataError
 from skylobe.records import ImageSet
-from skylobe.sky import cutouts, surveys
+from skylobe.sky import surveys
 from skylobe.sky.catalogues import SourceList, near_duplicates, read_catalogue, read_sources
 from skylobe.sky.corpus import Corpus, CorpusSettings
 from skylobe.sky.exclusion import Exclusion
 from skylobe.sky.filling import FillConfig, fill
+from skylobe.sky.services.asking import fetcher
 
 TABLE = "rgz/rgz_dr1_positions.parquet"
 HOME = "RGZ DR1 (arXiv:2412.14502)"
@@ -178,7 +179,7 @@ def fetch(
     counts = fill(
         corpus,
         sources,
-        cutouts.fetcher(survey, settings.width_pix, settings.pixel_scale),
+        fetcher(survey, settings.width_pix, settings.pixel_scale),
         config,
         retry_failed=retry_failed,
         progress=progress,
