@@ -10,7 +10,8 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace, get_loader
 
 import skylobe
-from skylobe.commands import COMMANDS, POSITIONAL, pretrain
+from skylobe.commands import COMMANDS, POSITIONAL
+from skylobe.commands.learning import pretrain
 from skylobe.config import RECIPES, PretrainConfig, recipe
 from skylobe.errors import ConfigError, SkylobeError
 

@@ -1,0 +1,29 @@
+"""What each command does: it loads, calls the function that does the work, and prints.
+
+Nothing is computed here. Modules that need torch are imported inside the functions, so that
+``skylobe --help``, which is made from these signatures and docstrings, is quick.
+"""
+
+from collections.abc import Callable
+
+from skylobe.commands.judging import evaluate, probe, reproduce
+from skylobe.commands.learning import finetune, pretrain
+from skylobe.commands.showing import info, quickstart
+from skylobe.commands.sky import fetch
+from skylobe.commands.using import embed_set, predict, search
+
+POSITIONAL = ("fetch", "reproduce")  # commands whose first argument has no option's name
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "fetch": fetch,
+    "pretrain": pretrain,
+    "embed": embed_set,
+    "probe": probe,
+    "finetune": finetune,
+    "evaluate": evaluate,
+    "predict": predict,
+    "search": search,
+    "reproduce": reproduce,
+    "quickstart": quickstart,
+    "info": info,
+}

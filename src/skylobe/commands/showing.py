@@ -1,0 +1,51 @@
+"""Commands that show what there is: the whole line once, versions, models, devices."""
+
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+
+from skylobe import terminal
+from skylobe.commands.shared import device
+from skylobe.config import to_dict
+
+
+def quickstart(
+    out: Path = Path("report.html"),
+    model: str = "skylobe-fast",
+    n_views: Literal[1, 8] = 8,
+) -> None:
+    """Show the whole system on 2,158 real FIRST galaxies, in one page, in a few minutes.
+
+    Args:
+        out: HTML page to write; it needs no other file.
+        model: Name of a shipped model, or a model folder.
+        n_views: 1, or 8 to average over quarter turns and mirror images.
+    """
+    from skylobe import quickstart
+
+    quickstart.run(out, model, n_views=n_views)
+    Console().print(f"Report: {out.resolve()}", soft_wrap=True)
+
+
+def info(model: str | None = None) -> None:
+    """Show versions, models, where data lives, and the device that would be used.
+
+    Args:
+        model: Show this model's card and preprocessing instead.
+    """
+    from skylobe import checkpoint, datasets, storage
+
+    console = Console()
+    if model is not None:
+        loaded = checkpoint.load_model(model)
+        console.print(terminal.facts(to_dict(loaded.preprocessing)))
+        console.print(loaded.card, markup=False)
+        return
+    facts = checkpoint.versions() | {
+        "models": ", ".join(checkpoint.shipped_models()) or "none",
+        "data sets": ", ".join(datasets.NAMES),
+        "cache": str(storage.cache_dir()),
+        "device": device(),
+    }
+    console.print(terminal.facts(facts))
