@@ -129,7 +129,7 @@ def memory_mb() -> float:
 def build_and_read(folder: Path, n_fields: int) -> None:
     """Draw fields at RGZ positions into a corpus of 16 bits, then read them; watch the memory."""
     exclusion = evaluated.exclusion()
-    sources, _ = rgz.select(exclusion)
+    sources = rgz.select(exclusion).sources
     sources = sources.select(np.arange(min(n_fields, len(sources))))
     config = RenderConfig(width_pix=WIDTH_PIX, flux_jitter=0.1, size_jitter=0.1)
     renderer = FieldRenderer(first_catalogue.components(), config)

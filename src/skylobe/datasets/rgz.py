@@ -11,46 +11,29 @@ Known overlaps: near-duplicates within the table; 32 sources within 30″ of Mir
 removes both.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-from astropy import units as u
 from astropy.table import Table
-from numpy.typing import NDArray
 
 from skylobe import storage
 from skylobe.datasets import corpora, evaluated
 from skylobe.errors import ConfigError, DataError
 from skylobe.records import ImageSet
 from skylobe.sky import surveys
-from skylobe.sky.catalogues import SourceList, near_duplicates, read_catalogue, read_sources
+from skylobe.sky.catalogues import read_catalogue, read_sources
 from skylobe.sky.corpus import Corpus, CorpusSettings
 from skylobe.sky.exclusion import Exclusion
 from skylobe.sky.filling import FillConfig, fill
+from skylobe.sky.selection import Selection, Step
 from skylobe.sky.services.asking import fetcher
 
 TABLE = "rgz/rgz_dr1_positions.parquet"
 HOME = "RGZ DR1 (arXiv:2412.14502)"
 SIZE_CUT = 25.0  # arcsec; sizes of smaller sources are not in the table
-DUPLICATE_RADIUS = 10 * u.arcsec
+DUPLICATE_RADIUS = 10.0  # arcsec
 WIDTH_PIX, PIXEL_SCALE = 150, 1.8  # the field of MiraBest's images
 CITATION = "Wong et al. 2025 (RGZ DR1, arXiv:2412.14502); Becker, White & Helfand 1995 (FIRST)"
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of a selection.
-
-    Args:
-        name: What it takes out.
-        removed: Sources that it took out.
-        left: Sources after it.
-    """
-
-    name: str
-    removed: int
-    left: int
 
 
 def positions(root: Path | None = None) -> Table:
@@ -72,53 +55,28 @@ def select(
     *,
     size_cut: float | None = SIZE_CUT,
     catalogue: Path | None = None,
-) -> tuple[SourceList, list[Step]]:
+) -> Selection:
     """Choose the sources to pre-train on: large enough, each once, none that is evaluated on.
 
     Args:
         exclusion: Positions that must not be shown.
         root: Folder searched first.
         size_cut: Arcsec. Sources of this largest angular size or less are left out; ``None`` keeps all.
-            The paper tries 15″ to 28″ (Table 8).
         catalogue: Table of your own instead of the positions table, such as the full DR1 with all sizes.
-
-    Returns:
-        The sources, sorted by name, and what each step took out.
 
     Raises:
         ConfigError: If the cut needs sizes that the table does not have.
+        DataError: If no source is left.
         UnavailableError: If the table is not here.
     """
     path = catalogue or storage.require(TABLE, root, home=HOME)
-    sources = read_sources(path)
-    sources = sources.select(np.argsort(sources.ids, kind="stable"))
-    steps = [Step("catalogue", 0, len(sources))]
-
-    def keep(name: str, kept: NDArray[np.bool_]) -> None:
-        nonlocal sources
-        sources = sources.select(kept)
-        steps.append(Step(name, int((~kept).sum()), len(sources)))
-
+    selection = Selection.of(read_sources(path))
     if size_cut is not None:
-        _insist_on_sizes(sources, size_cut, path)
-        keep(f"size of {size_cut:g}″ or less", np.nan_to_num(sources.sizes) > size_cut)
-    duplicates = near_duplicates(sources.ids, sources.positions, DUPLICATE_RADIUS)
-    keep(f"within {DUPLICATE_RADIUS.value:g}″ of an earlier name", ~duplicates)
-    evaluated = " or ".join(exclusion.names)
-    keep(f"within {exclusion.radius:g}″ of {evaluated}", exclusion.allows(sources.positions))
-    if len(sources) == 0:
+        selection = selection.larger_than(size_cut)
+    selection = selection.without_duplicates(DUPLICATE_RADIUS).without(exclusion)
+    if len(selection.sources) == 0:
         raise DataError(f"{path}: no source is left after the selection; lower the size cut.")
-    return sources, steps
-
-
-def _insist_on_sizes(sources: SourceList, size_cut: float, path: Path) -> None:
-    """Refuse a cut below the smallest size known, where sizes are unknown."""
-    known = np.isfinite(sources.sizes)
-    if not known.any() or (not known.all() and size_cut < np.floor(sources.sizes[known].min())):
-        raise ConfigError(
-            f"{path}: the sizes of {(~known).sum():,} sources are unknown, so {size_cut:g}″ cannot be "
-            f"cut at; give a catalogue with all sizes, a cut of {SIZE_CUT:g}″ or more, or none."
-        )
+    return selection
 
 
 def load(
@@ -156,7 +114,7 @@ def fetch(
     config: FillConfig | None = None,
     retry_failed: bool = False,
     progress: bool = False,
-) -> tuple[Corpus, list[Step]]:
+) -> tuple[Corpus, tuple[Step, ...]]:
     """Choose the sources and fetch their FIRST cut-outs; a stopped call goes on.
 
     Args:
@@ -171,19 +129,19 @@ def fetch(
     Returns:
         The corpus, and what each step took out, the cut-outs that failed last.
     """
-    sources, steps = select(exclusion, root, size_cut=size_cut, catalogue=catalogue)
+    selection = select(exclusion, root, size_cut=size_cut, catalogue=catalogue)
     survey = surveys.get("first")
     settings = CorpusSettings(survey.name, WIDTH_PIX, PIXEL_SCALE)
     folder = storage.cache_dir() / "rgz" / ("all" if size_cut is None else f"{size_cut:g}")
     corpus = Corpus.create(folder, settings, exclusion)
     counts = fill(
         corpus,
-        sources,
+        selection.sources,
         fetcher(survey, settings.width_pix, settings.pixel_scale),
         config,
         retry_failed=retry_failed,
         progress=progress,
     )
-    steps.append(Step("no cut-out to be had", counts["failed"], counts["accepted"]))
+    steps = (*selection.steps, Step("no cut-out to be had", counts["failed"], counts["accepted"]))
     storage.write_json(folder / "steps.json", [asdict(step) for step in steps])
     return corpus, steps
