@@ -135,8 +135,8 @@ def refuse_overlap(corpus: ImageSet, monitor_set: ImageSet | None) -> None:
     if shared.any():
         raise ConfigError(
             f"{shared.sum()} images of {corpus.name}, {corpus.source_ids[shared][0]} among them, "
-            f"show sources of {monitor_set.name}, which is monitored on; remove them with "
-            "catalogues.remove_evaluation."
+            f"show sources of {monitor_set.name}, which is monitored on; leave them out "
+            "with skylobe corpus --exclude, or Exclusion.allows."
         )
 
 

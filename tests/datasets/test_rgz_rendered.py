@@ -4,7 +4,7 @@ from astropy.coordinates import SkyCoord
 
 from skylobe.datasets import rgz, rgz_rendered
 from skylobe.errors import ConfigError
-from skylobe.sky.catalogues import EVALUATION_RADIUS, near
+from skylobe.sky.exclusion import Exclusion
 from skylobe.sky.render import RenderConfig
 
 
@@ -13,16 +13,9 @@ def evaluated(monkeypatch, mirror):
     """Stand in for the evaluated sets: every hundredth RGZ source."""
     table = rgz.positions(mirror)
     positions = SkyCoord(table["ra"][::100], table["dec"][::100], unit="deg")
-    monkeypatch.setattr(rgz_rendered, "evaluated_positions", lambda root: positions)
+    exclusion = Exclusion(("every hundredth",), positions)
+    monkeypatch.setattr(rgz_rendered.evaluated, "exclusion", lambda root: exclusion)
     return positions
-
-
-def test_no_source_is_near_an_evaluated_one_and_none_twice(evaluated, mirror):
-    ids, positions = rgz_rendered.select_sources(mirror)
-    assert len(ids) > 40_000
-    assert not near(positions, evaluated, EVALUATION_RADIUS).any()
-    _, apart, _ = positions.match_to_catalog_sky(positions, nthneighbor=2)
-    assert apart.min() >= rgz_rendered.DUPLICATE_RADIUS
 
 
 def test_a_small_corpus_is_rendered_once_and_kept(evaluated, mirror, monkeypatch, tmp_path):

@@ -1,11 +1,21 @@
 import numpy as np
+import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from astropy.table import Table
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skylobe.datasets import rgz_rendered
-from skylobe.sky.catalogues import first_of_each, near, remove_evaluation
+from skylobe.errors import DataError
+from skylobe.sky.catalogues import (
+    cross_match,
+    first_of_each,
+    near,
+    near_duplicates,
+    pairs,
+    read_sources,
+)
+from skylobe.sky.exclusion import Exclusion
 
 
 def at(*pairs):
@@ -16,7 +26,8 @@ def at(*pairs):
 def test_removal_radius_holds_everywhere_on_the_sky(ra, dec, angle, arcsec):
     source = SkyCoord(ra, dec, unit="deg")
     moved = source.directional_offset_by(angle * u.deg, arcsec * u.arcsec)
-    kept = remove_evaluation(at((moved.ra.deg, moved.dec.deg)), at((ra, dec)))
+    exclusion = Exclusion(("test",), at((ra, dec)))
+    kept = exclusion.allows(at((moved.ra.deg, moved.dec.deg)))
     if abs(arcsec - 150) > 0.01:  # rounding on the sphere
         assert kept[0] == (arcsec > 150)
 
@@ -39,10 +50,59 @@ def test_near_right_ascension_zero():
     assert not near(at((360 - 2 * arcsec, 5.0)), at((2 * arcsec, 5.0)), 3 * u.arcsec)[0]
 
 
-def test_no_corpus_field_shows_an_evaluated_source(mirror, first_set):
-    """The rendered corpus against every set that models are evaluated on."""
-    _, positions = rgz_rendered.select_sources(mirror)
-    evaluated = rgz_rendered.evaluated_positions(mirror)
-    _, separation, _ = positions.match_to_catalog_sky(evaluated)
-    assert separation.min() > 150 * u.arcsec
-    assert len(positions) > 45_000
+def test_pairs_groups_and_matches_agree_with_separations():
+    rng = np.random.default_rng(0)
+    positions = SkyCoord(rng.uniform(0, 0.02, 60), rng.uniform(-0.01, 0.01, 60), unit="deg")
+    radius = 10 * u.arcsec
+    apart = positions[:, None].separation(positions[None])
+    expected = np.argwhere(np.triu(apart <= radius, 1))
+    found = pairs(positions, radius)
+    assert sorted(map(tuple, found)) == sorted(map(tuple, expected))
+    rows, others, separation = cross_match(positions, positions[::2], radius)
+    assert (separation <= radius).all()
+    np.testing.assert_array_equal(rows, np.flatnonzero((apart[:, ::2] <= radius).any(1)))
+    np.testing.assert_array_equal(others, apart[rows][:, ::2].argmin(1))
+    nothing = SkyCoord([], [], unit="deg")
+    assert len(pairs(nothing, radius)) == len(cross_match(nothing, positions, radius)[0]) == 0
+    assert len(cross_match(positions, nothing, radius)[0]) == 0
+
+
+def test_of_near_duplicates_the_later_name_is_marked_in_any_order():
+    arcsec = 1 / 3600
+    names = np.array(["c", "a", "b", "d"])
+    positions = at((1 + 16 * arcsec, 0), (1, 0), (1 + 8 * arcsec, 0), (50, 0))
+    marked = near_duplicates(names, positions, 10 * u.arcsec)
+    assert marked.tolist() == [True, False, True, False]
+    order = np.array([3, 0, 2, 1])
+    again = near_duplicates(names[order], positions[order], 10 * u.arcsec)
+    assert again.tolist() == marked[order].tolist()
+
+
+def test_sources_are_read_off_tables_of_any_names_and_units(tmp_path):
+    table = Table({"RAJ2000": [1.0, 2.0], "DEJ2000": [-1.0, 3.0], "LAS": [0.5, 1.0]})
+    for name in ("RAJ2000", "DEJ2000"):
+        table[name].unit = "deg"
+    table["LAS"].unit = "arcmin"
+    table.write(tmp_path / "mine.vot", format="votable")
+    found = read_sources(tmp_path / "mine.vot")
+    assert found.ids.tolist() == ["row0", "row1"]
+    assert found.positions.dec.deg.tolist() == [-1.0, 3.0]
+    assert found.sizes.tolist() == [30.0, 60.0]
+    (tmp_path / "plain.csv").write_text("Name,ra,dec\nA,10.5,-0.5\nB,11,0\n")
+    found = read_sources(tmp_path / "plain.csv")
+    assert found.ids.tolist() == ["A", "B"]
+    assert np.isnan(found.sizes).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name,ra\nA,1\n", "no dec column; name one dec"),
+        ("name,ra,dec\nA,one,2\n", "not degrees"),
+        ("name,ra,dec\nA,1,95\n", "not degrees"),
+    ],
+)
+def test_tables_without_usable_positions_are_refused(tmp_path, text, message):
+    (tmp_path / "mine.csv").write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_sources(tmp_path / "mine.csv")

@@ -6,6 +6,7 @@ may be larger than memory. Rows whose field shows nothing above the noise are le
 
 import hashlib
 import json
+import shutil
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
@@ -102,6 +103,7 @@ def _normalised(corpus: Corpus, width_pix: int, scaling: ScalingConfig) -> Path:
     key = hashlib.sha256(known.encode()).hexdigest()[:12]
     folder = corpus.folder / "normalised" / key
     if not (folder / "facts.parquet").exists():
+        shutil.rmtree(folder.parent, ignore_errors=True)  # of an earlier state, or other settings
         total = -(-corpus.counts()["accepted"] // BATCH)
         batches = track(corpus.batches(), "Normalising", total=total)
         tables = [FACTS.empty_table()]

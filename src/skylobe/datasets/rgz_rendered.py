@@ -17,22 +17,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from astropy import units as u
 from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 from rich.progress import track
 
 from skylobe import storage
 from skylobe.config import ScalingConfig
-from skylobe.datasets import first_catalogue, first_galaxies, frdeep, mirabest, rgz
+from skylobe.datasets import evaluated, first_catalogue, rgz
 from skylobe.errors import ConfigError, DataError
 from skylobe.normalise import centre, normalise
 from skylobe.records import ImageSet
-from skylobe.sky.catalogues import first_of_each, remove_evaluation
 from skylobe.sky.render import FieldRenderer, RenderConfig
 
-SIZE_CUT = 25.0  # arcsec; sizes of smaller RGZ sources are not in the positions table
-DUPLICATE_RADIUS = 10 * u.arcsec
 KEPT_PIX = 104  # what rotation and a 70-pixel crop can reach, with a margin
 FIELDS_PER_BATCH = 256
 PERTURBED = RenderConfig(flux_jitter=0.1, size_jitter=0.1, position_jitter=0.3)
@@ -63,7 +59,8 @@ def load(
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
     cached = storage.cache_dir() / "rgz_rendered" / f"{key}.npz"
     if not cached.exists():
-        ids, positions = select_sources(root)
+        sources = rgz.select(evaluated.exclusion(root=root), root).sources
+        ids, positions = sources.ids, sources.positions
         if n_sources is not None:
             rows = np.linspace(0, len(ids) - 1, min(n_sources, len(ids))).astype(int)
             ids, positions = ids[rows], positions[rows]
@@ -87,31 +84,8 @@ def load(
             survey="VLA FIRST (rendered)",
             citation="Wong et al. 2025 (RGZ DR1, arXiv:2412.14502); Helfand et al. 2015 (FIRST)",
             licence="positions and components as RGZ DR1 and the FIRST catalogue",
+            excludes=evaluated.SETS,
         )
-
-
-def select_sources(root: Path | None = None) -> tuple[NDArray[np.str_], SkyCoord]:
-    """Choose RGZ sources: large enough, one of each duplicate, none that is evaluated on."""
-    table = rgz.positions(root)
-    large = np.asarray(table["size_arcsec"]) > SIZE_CUT
-    ids = np.asarray(table["rgz_name"], dtype=np.str_)[large]
-    positions = SkyCoord(
-        np.asarray(table["ra"])[large], np.asarray(table["dec"])[large], unit="deg"
-    )
-    keep = first_of_each(positions, DUPLICATE_RADIUS)
-    keep &= remove_evaluation(positions, evaluated_positions(root))
-    return ids[keep], positions[keep]
-
-
-def evaluated_positions(root: Path | None = None) -> SkyCoord:
-    """List the positions of every set that models are evaluated on."""
-    sets = [module.load(None, root) for module in (mirabest, first_galaxies, frdeep)]
-    known = [one.positions for one in sets if one.positions is not None]
-    return SkyCoord(
-        np.concatenate([one.ra.deg for one in known]),
-        np.concatenate([one.dec.deg for one in known]),
-        unit="deg",
-    )
 
 
 def render_images(

@@ -1,4 +1,4 @@
-"""Tables of sources: reading any format; which sources are near which, duplicates, removal by position."""
+"""Tables of sources: reading any format; which sources are near which, groups, duplicates."""
 
 import warnings
 from dataclasses import dataclass
@@ -117,13 +117,6 @@ def near(positions: SkyCoord, others: SkyCoord, radius: Quantity) -> NDArray[np.
         _, separation, _ = positions[known].match_to_catalog_sky(others)
         marked[known] = separation <= radius
     return marked
-
-
-def remove_evaluation(
-    positions: SkyCoord, evaluated: SkyCoord, radius: Quantity = EVALUATION_RADIUS
-) -> NDArray[np.bool_]:
-    """Mark the positions that may be trained on: none within the radius of an evaluated source."""
-    return ~near(positions, evaluated, radius)
 
 
 def pairs(positions: SkyCoord, radius: Quantity) -> NDArray[np.int64]:
