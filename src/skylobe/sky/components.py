@@ -1,4 +1,4 @@
-"""Gaussian components of any source finder: a table and its layout to ``Components`` in one set of units."""
+"""Gaussian components of any source finder: a table and its layout to ``Components``."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from astropy import units as u
 from astropy.table import Table
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from skylobe.errors import ConfigError, DataError
 from skylobe.sky.catalogues import read_catalogue
-from skylobe.sky.ellipses import areas_of, axes_of, moments_of
+from skylobe.sky.ellipses import Axes, areas_of, axes_of, moments_of
 
 Values = NDArray[np.float64]
-CIRCULAR, SOUTHERN = (5.4, 5.4, 0.0), (6.4, 5.4, 0.0)  # FIRST's beams: arcsec, arcsec, degrees
+Beam = tuple[float, float, float]  # arcsec, arcsec, degrees
+CIRCULAR, SOUTHERN = (5.4, 5.4, 0.0), (6.4, 5.4, 0.0)  # FIRST's beams
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Components:
     major: Values
     minor: Values
     angle: Values
-    beam: ArrayLike = CIRCULAR
+    beam: Beam | Values = CIRCULAR
 
     def __post_init__(self) -> None:
         """Refuse columns of different lengths."""
@@ -68,7 +69,7 @@ class Column(NamedTuple):
     unit: str
 
 
-BeamSource = tuple[Column, Column, Column] | ArrayLike | Callable[[Values, Values], Values] | None
+BeamSource = tuple[Column, Column, Column] | Beam | Callable[[Values, Values], Values] | None
 
 
 @dataclass(frozen=True)
@@ -217,9 +218,7 @@ def _beams(reader: "_Reader", ra: Values, dec: Values, source: BeamSource) -> Va
     return np.broadcast_to(np.asarray(source, dtype=float), (len(ra), 3))
 
 
-def _peaks(
-    reader: "_Reader", layout: ComponentLayout, sizes: tuple[Values, ...], beams: Values
-) -> Values:
+def _peaks(reader: "_Reader", layout: ComponentLayout, sizes: Axes, beams: Values) -> Values:
     """Read the peaks, or spread the integrated fluxes over the components."""
     if layout.peak is not None:
         return reader.fluxes(layout.peak)
@@ -234,8 +233,8 @@ def _refuse_gaps(path: Path, parts: Components) -> None:
     is_whole = np.isfinite(np.stack(needed)).all(0) & np.isfinite(parts.beam).all(-1)
     if not is_whole.all():
         raise DataError(
-            f"{path}: {(~is_whole).sum()} of {len(parts)} components lack a position, flux, size or beam, the "
-            f"first in row {np.argmin(is_whole) + 1}; remove or complete them."
+            f"{path}: {(~is_whole).sum()} of {len(parts)} components lack a position, flux, size or "
+            f"beam, the first in row {np.argmin(is_whole) + 1}; remove or complete them."
         )
 
 
@@ -264,8 +263,9 @@ class _Reader(NamedTuple):
         try:
             factor = unit.to(target)
             entries = np.ma.asarray(self.table[column.name]).astype(np.float64)
-            return np.asarray(entries.filled(np.nan)) * factor
+            return np.asarray(np.ma.filled(entries, np.nan) * factor)
         except (u.UnitConversionError, ValueError, TypeError):
             raise DataError(
-                f"{self.path}: column {column.name} is not a number in a unit of {target}; correct the table."
+                f"{self.path}: column {column.name} is not a number in a unit of {target}; "
+                "correct the table."
             ) from None

@@ -7,7 +7,9 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 REACH = 4.5  # σ; what is cut off is below 4e-5 of a component's peak
-GROWTH = 1.3  # between the widths of patches, on which components of about one size are drawn together
+GROWTH = (
+    1.3  # between the widths of patches, on which components of about one size are drawn together
+)
 SMALLEST = 9  # pixels
 FAINTEST = -30.0  # exponent; anything smaller would become a denormal number, slow on a CPU
 MAX_VALUES = 1 << 22  # drawn at once, to stay within the caches and the memory
@@ -47,14 +49,13 @@ def draw(
         reach: σ. How far out a Gaussian is drawn; ``None`` draws each on its whole picture.
     """
     pixels = torch.zeros(n_fields * width_pix**2, device=parts.amplitude.device)
-    widths = [width_pix] if reach is None else _patch_widths(width_pix)
-    half = width_pix if reach is None else reach * parts.moments[:, :2].amax(1).sqrt() + 1
-    outside = [torch.maximum(-place, place - (width_pix - 1)) for place in (parts.column, parts.row)]
-    is_seen = (outside[0] <= half) & (outside[1] <= half)
-    fit = torch.bucketize(
-        2 * torch.as_tensor(half, device=pixels.device).expand_as(is_seen),
-        torch.tensor(widths[:-1], device=pixels.device),
-    )
+    half = (torch.inf if reach is None else reach) * parts.moments[:, :2].amax(1).sqrt() + 1
+    outside = [
+        torch.maximum(-place, place - (width_pix - 1)) for place in (parts.column, parts.row)
+    ]
+    is_seen = torch.maximum(*outside) <= half
+    widths = _patch_widths(width_pix)
+    fit = torch.bucketize(2 * half, torch.tensor(widths[:-1], device=pixels.device))
     for number, width in enumerate(widths):
         chosen = torch.nonzero(is_seen & (fit == number))[:, 0]
         for rows in chosen.split(max(1, MAX_VALUES // width**2)):

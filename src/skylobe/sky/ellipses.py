@@ -8,6 +8,7 @@ turn the last two, as one complex number, by twice that angle.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+Axes = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 FWHM = float(np.sqrt(8 * np.log(2)))  # full width at half maximum of a Gaussian of unit σ
 
 
@@ -22,12 +23,10 @@ def moments_of(major: ArrayLike, minor: ArrayLike, angle: ArrayLike) -> NDArray[
     long, short = (np.asarray(axis, dtype=float) / FWHM for axis in (major, minor))
     turn = 2 * np.radians(np.asarray(angle, dtype=float))
     half, apart = (long**2 + short**2) / 2, (long**2 - short**2) / 2
-    return np.stack(
-        np.broadcast_arrays(half, apart * np.cos(turn), apart * np.sin(turn)), axis=-1
-    )
+    return np.stack(np.broadcast_arrays(half, apart * np.cos(turn), apart * np.sin(turn)), axis=-1)
 
 
-def axes_of(moments: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+def axes_of(moments: NDArray[np.float64]) -> Axes:
     """Give major axis, minor axis (arcsec) and position angle (degrees); no variance is below 0.
 
     >>> source = moments_of(9.0, 4.0, 30.0)
@@ -37,11 +36,12 @@ def axes_of(moments: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
     """
     half, difference, cross = np.moveaxis(moments, -1, 0)
     apart = np.hypot(difference, cross)
-    major, minor = (FWHM * np.sqrt(np.clip(half + sign * apart, 0, None)) for sign in (1, -1))
-    return major, minor, np.degrees(np.arctan2(cross, difference)) / 2 % 180
+    variances = (np.clip(half + sign * apart, 0, None) for sign in (1, -1))
+    major, minor = (np.asarray(FWHM * np.sqrt(variance)) for variance in variances)
+    return major, minor, np.asarray(np.degrees(np.arctan2(cross, difference)) / 2 % 180)
 
 
 def areas_of(moments: NDArray[np.float64]) -> NDArray[np.float64]:
     """Give the product of both σ, to which a beam's area is proportional (arcsec²)."""
     half, difference, cross = np.moveaxis(moments, -1, 0)
-    return np.sqrt(np.clip(half**2 - difference**2 - cross**2, 0, None))
+    return np.asarray(np.sqrt(np.clip(half**2 - difference**2 - cross**2, 0, None)))

@@ -53,7 +53,7 @@ def _noise_modes(width_pix: int, sigma_pix: float) -> NDArray[np.float32]:
     powers, modes = np.linalg.eigh(np.exp(-(lags**2) / (4 * sigma_pix**2)))
     kept = powers > KEPT * powers[-1]
     factor = modes[:, kept] * np.sqrt(powers[kept])
-    return (factor / np.linalg.norm(factor, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(factor / np.linalg.norm(factor, axis=1, keepdims=True), dtype=np.float32)
 
 
 def _elliptical_noise(
@@ -75,7 +75,8 @@ def _elliptical_noise(
     shape = (n_fields, width, width)
     white = torch.randn(shape, generator=generator, device=generator.device).to(device)
     filtered = torch.fft.rfft2(white) * torch.from_numpy(gain.astype(np.float32)).to(device)
-    return torch.fft.irfft2(filtered, s=(width, width))[:, :width_pix, :width_pix]
+    noise: Tensor = torch.fft.irfft2(filtered, s=(width, width))
+    return noise[:, :width_pix, :width_pix]
 
 
 def blank_patches(
@@ -207,7 +208,5 @@ def sidelobe_stripes(
         y = (2 * torch.pi * direction.sin() / period)[:, None] * grid
         y = y + 2 * torch.pi * drawn[2 + arm][:, None]
         # cos(x + y) as products of rows and columns
-        stripes.baddbmm_(
-            torch.stack([y.cos(), -y.sin()], 2), torch.stack([x.cos(), x.sin()], 1)
-        )
+        stripes.baddbmm_(torch.stack([y.cos(), -y.sin()], 2), torch.stack([x.cos(), x.sin()], 1))
     return stripes * (level / 3 * pictures.amax((1, 2)))[:, None, None]

@@ -1,8 +1,8 @@
 """Gaussian components to pictures of the sky in Jy/beam: *rendered*, never real.
 
-Each catalogued component is an elliptical Gaussian, its deconvolved size convolved with the beam asked for,
-at the flux catalogued for it; at the catalogue's own beam it has the catalogued peak. Stripes and noise are
-added on request. Diffuse emission that no component describes is missing.
+Each catalogued component is an elliptical Gaussian, its deconvolved size convolved with the beam asked
+for, at the flux catalogued for it; at the catalogue's own beam it has the catalogued peak. Stripes and
+noise are added on request. Diffuse emission that no component describes is missing.
 """
 
 from dataclasses import dataclass
@@ -17,14 +17,13 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from skylobe.errors import ConfigError
-from skylobe.sky.components import Components
+from skylobe.sky.components import Beam, Components
 from skylobe.sky.drawing import REACH, Gaussians, draw
 from skylobe.sky.ellipses import FWHM, areas_of, moments_of
 from skylobe.sky.noise import PatchNoise, beam_noise, sidelobe_stripes
 
 ARCSEC = np.pi / 180 / 3600
 NoiseKind = Literal["beam", "blank_sky"]
-Beam = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -84,6 +83,7 @@ class FieldRenderer:
         config: Geometry, noise, perturbation.
         patches: Real blank sky; needed for noise of that kind.
         device: Where everything after the look-up of neighbours is computed.
+        reach: σ. How far out a component is drawn; ``None`` draws each on its whole picture.
 
     Raises:
         ConfigError: If the noise asked for is not known.
@@ -96,9 +96,10 @@ class FieldRenderer:
         *,
         patches: PatchNoise | None = None,
         device: torch.device | str = "cpu",
+        reach: float | None = REACH,
     ) -> None:
         self.components, self.config = components, config or RenderConfig()
-        self.patches, self.device = patches, torch.device(device)
+        self.patches, self.device, self.reach = patches, torch.device(device), reach
         self._refuse_unknown_noise()
         self._tree = cKDTree(_unit_vectors(components.ra, components.dec))
         source = moments_of(components.major, components.minor, components.angle)
@@ -125,7 +126,7 @@ class FieldRenderer:
         config, positions = self.config, positions.icrs
         centres = _unit_vectors(positions.ra.deg, positions.dec.deg)
         parts = self._on_pixels(*self._neighbours(centres), positions, generator)
-        pictures = draw(parts, len(centres), config.width_pix)
+        pictures = draw(parts, len(centres), config.width_pix, self.reach)
         if config.sidelobes:
             beam_pix = self._beam[0] / config.pixel_scale
             pictures += sidelobe_stripes(pictures, config.sidelobes, beam_pix, generator)
