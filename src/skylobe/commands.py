@@ -435,6 +435,68 @@ def info(model: str | None = None) -> None:
     console.print(terminal.facts(facts))
 
 
+def surveys() -> None:
+    """List the radio surveys that cut-outs can come from."""
+    from skylobe.sky.surveys import SURVEYS
+
+    console = Console()
+    console.print(terminal.surveys(list(SURVEYS.values())))
+    for one in SURVEYS.values():
+        console.print(f"{one.name}: cite {one.citation}", soft_wrap=True, highlight=False)
+
+
+def cutout(
+    position: str,
+    survey: str = "first",
+    size: float = 270.0,
+    out: Path = Path("cutout.fits"),
+    *,
+    preview: Path | None = None,
+    pixel_scale: float | None = None,
+    service: str | None = None,
+    mosaics: Path | None = None,
+    resolve: bool = False,
+    min_finite: float = 0.5,
+) -> None:
+    """Fetch one source's pixels, in Jy/beam, and write them as FITS.
+
+    Args:
+        position: Such as "206.42 +23.38", "13:45:41.2 +23:22:53" or J134541.2+232253.
+        survey: Name of the survey; `skylobe surveys` lists them.
+        size: Arcsec. Side of the square.
+        out: FITS file to write.
+        preview: PNG file to write as well.
+        pixel_scale: Arcsec per pixel; the survey's own by default.
+        service: hips2fits or skyview; by default the first that has the survey.
+        mosaics: Folder of FITS mosaics to cut out of, instead of asking a service.
+        resolve: Look an object's name up in Sesame, over the network.
+        min_finite: Share of the pixels that must be measured.
+    """
+    from skylobe.sky import cutouts
+
+    found = cutouts.fetch(
+        position,
+        survey,
+        size,
+        pixel_scale=pixel_scale,
+        service=service,
+        mosaics=mosaics,
+        resolve=resolve,
+        min_finite=min_finite,
+    )
+    console = Console()
+    written = [cutouts.save(found, out)]
+    if preview is not None:
+        written.append(cutouts.save_preview(found, preview))
+    height, width = found.pixels.shape
+    console.print(
+        f"{found.source_id}: {height}×{width} pixels of {found.pixel_scale:g}″, {found.survey}; "
+        f"{', '.join(map(str, written))}",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
 def _device() -> str:
     import torch
 
@@ -458,7 +520,7 @@ def _as_typed(name: str, given: dict[str, Any]) -> str:
     return shlex.join(words)
 
 
-POSITIONAL = ("fetch", "reproduce")  # commands whose first argument has no option's name
+POSITIONAL = ("fetch", "reproduce", "cutout")  # commands whose first argument has no option's name
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "fetch": fetch,
@@ -472,4 +534,6 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "reproduce": reproduce,
     "quickstart": quickstart,
     "info": info,
+    "surveys": surveys,
+    "cutout": cutout,
 }

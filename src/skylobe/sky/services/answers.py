@@ -119,8 +119,8 @@ def _oriented(
 
 def _centre(wcs: Any, shape: tuple[int, ...], position: SkyCoord, source_id: str) -> SkyCoord:  # noqa: ANN401
     """Check that the picture is where it should be, and say where it is."""
-    there = position.icrs
-    asked = np.array([there.ra.deg, there.dec.deg])
+    there = position.transform_to(wcs_to_celestial_frame(wcs)).spherical
+    asked = np.array([there.lon.deg, there.lat.deg])
     # SkyView has written headers to six digits, up to a pixel of FIRST from where the picture is
     if np.array_equal(wcs.wcs.crval, [float(f"{one:.6g}") for one in asked]):
         wcs.wcs.crval = asked
@@ -131,7 +131,7 @@ def _centre(wcs: Any, shape: tuple[int, ...], position: SkyCoord, source_id: str
             f"{source_id}: the answer is centred {np.hypot(*offset):.1f} pixels from the position; "
             "ask again, or another service."
         )
-    return there if np.all(np.abs(offset) < 0.01) else wcs.pixel_to_world(*middle).icrs
+    return position.icrs if np.all(np.abs(offset) < 0.01) else wcs.pixel_to_world(*middle).icrs
 
 
 def _celestial(header: fits.Header, source_id: str) -> Any:  # noqa: ANN401  (astropy's WCS)
