@@ -17,7 +17,8 @@ from skylobe.datasets.image_files import FITS_ENDINGS
 from skylobe.errors import DataError, NoPixelsError, OutsideFootprintError
 from skylobe.extras import optional
 from skylobe.records import Cutout, sky_wcs
-from skylobe.sky.services.tiles import Beam, Tile, index
+from skylobe.sky.beams import Beam
+from skylobe.sky.services.tiles import Tile, index
 from skylobe.sky.surveys import Survey
 
 COARSER = 1.5  # times the tile's scale: from here on pixels are averaged, not sampled

@@ -16,23 +16,9 @@ from numpy.typing import NDArray
 
 from skylobe.datasets.image_files import FILTERS, REMARKS
 from skylobe.errors import DataError
+from skylobe.sky.beams import Beam
 
 ALL_SKY = 180.0  # degrees; reach of a mosaic whose corners are off the projected sky
-
-
-@dataclass(frozen=True)
-class Beam:
-    """A restoring beam.
-
-    Args:
-        major: Arcsec. Full width at half maximum of the longer axis.
-        minor: Arcsec. That of the shorter one.
-        angle: Degrees east of north of the longer axis.
-    """
-
-    major: float
-    minor: float
-    angle: float = 0.0
 
 
 @dataclass(frozen=True)
