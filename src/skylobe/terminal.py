@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from skylobe.index import Neighbours
     from skylobe.probe import CurvePoint
     from skylobe.records import ImageSet
+    from skylobe.sky.surveys import Survey
 
 
 def facts(named: dict[str, Any]) -> Table:
@@ -65,6 +66,17 @@ def neighbours(image_set: "ImageSet", neighbours: "Neighbours") -> Table:
         columns.append(image_set.positions[rows].to_string("hmsdms", precision=1))
     for row in zip(*columns, strict=True):
         table.add_row(*map(str, row))
+    return table
+
+
+def surveys(listed: "Sequence[Survey]") -> Table:
+    """Tabulate surveys: frequency, beam, pixel scale and where cut-outs come from."""
+    table = rows(("survey", "MHz", "beam ″", "pixel ″", "service"), [])
+    table.columns[4].justify = "left"
+    for one in listed:
+        service = one.hips or (f"SkyView: {one.skyview}" if one.skyview else "mosaics on disk")
+        numbers = (f"{n:g}" for n in (one.frequency, one.beam, one.pixel_scale))
+        table.add_row(one.name, *numbers, service)
     return table
 
 

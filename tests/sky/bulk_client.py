@@ -10,9 +10,9 @@ from skylobe.records import Cutout
 from skylobe.sky import surveys
 from skylobe.sky.catalogues import SourceList
 from skylobe.sky.corpus import Corpus, CorpusSettings
+from skylobe.sky.cutouts import fetcher
 from skylobe.sky.exclusion import Exclusion
 from skylobe.sky.filling import FillConfig, fill
-from skylobe.sky.services.asking import fetcher
 
 WIDTH_PIX, PIXEL_SCALE = 12, 15.0
 CONFIG = FillConfig(
@@ -21,9 +21,9 @@ CONFIG = FillConfig(
 
 
 def sources(n: int) -> SourceList:
-    """Spread positions over the sky, poles and right ascension 0 among them."""
+    """Spread positions over what NVSS saw, the pole and right ascension 0 among them."""
     golden = np.arange(n) * 137.50776405 % 360
-    dec = np.degrees(np.arcsin(np.linspace(-1, 1, n)))
+    dec = np.degrees(np.arcsin(np.linspace(np.sin(np.radians(-39)), 1, n)))
     names = np.array([f"S{number:05d}" for number in range(n)])
     return SourceList(names, SkyCoord(golden, dec, unit="deg"), np.full(n, np.nan))
 

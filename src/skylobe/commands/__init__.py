@@ -9,13 +9,23 @@ from collections.abc import Callable
 from skylobe.commands.judging import evaluate, probe, reproduce
 from skylobe.commands.learning import finetune, pretrain
 from skylobe.commands.showing import info, quickstart
-from skylobe.commands.sky import fetch
+from skylobe.commands.sky import corpus, cutout, fetch, render, surveys
 from skylobe.commands.using import embed_set, predict, search
 
-POSITIONAL = ("fetch", "reproduce")  # commands whose first argument has no option's name
+POSITIONAL = (
+    "fetch",
+    "reproduce",
+    "cutout",
+    "corpus",
+    "render",
+)  # commands whose first argument has no option's name
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "fetch": fetch,
+    "surveys": surveys,
+    "cutout": cutout,
+    "corpus": corpus,
+    "render": render,
     "pretrain": pretrain,
     "embed": embed_set,
     "probe": probe,

@@ -1,25 +1,47 @@
-"""Commands that bring data: labelled sets, sources of the sky, corpora."""
+"""Commands that bring data: labelled sets, surveys, cut-outs, corpora fetched or drawn."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 
 from skylobe import terminal
 from skylobe.commands.shared import Options
+from skylobe.sky.settings import CorpusSettings, FillConfig, RenderConfig
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from skylobe.sky.catalogues import SourceList
+    from skylobe.sky.exclusion import Exclusion
+    from skylobe.sky.selection import Selection, Step
+
+EVALUATED = ("mirabest", "first_galaxies", "frdeep")  # datasets.evaluated.SETS, without its imports
 
 
 def fetch(name: str, root: Path | None = None, options: Options | None = None) -> None:
     """Make a data set available in the cache and count what it holds.
 
     Args:
-        name: Name of the set, such as mirabest, first_galaxies, frdeep; or a table of your own.
+        name: Name of the set, such as mirabest, first_galaxies, frdeep; rgz, whose cut-outs are fetched
+            by the thousand and can be stopped at any time; or a table of your own.
         root: Folder searched first.
-        options: Of the set, such as --options.subset confident.
+        options: Of the set, such as --options.subset confident or, for rgz, --options.size_cut 28.
     """
     from skylobe import datasets
 
-    image_set = datasets.load(name, root=root, **(options or {}))
     console = Console()
+    if name == "rgz":
+        from skylobe.datasets import evaluated, rgz
+
+        corpus, steps = rgz.fetch(
+            evaluated.exclusion(root=root), root, progress=True, **(options or {})
+        )
+        console.print(_steps(steps))
+        console.print(f"Corpus: {corpus.folder}", soft_wrap=True, highlight=False)
+        return
+    image_set = datasets.load(name, root=root, **(options or {}))
     height, width = image_set.images.shape[2:]
     console.print(
         f"{image_set.name}: {len(image_set):,} images of {height}×{width} pixels, "
@@ -30,3 +52,237 @@ def fetch(name: str, root: Path | None = None, options: Options | None = None) -
     console.print(terminal.counts(image_set))
     console.print(f"Cite: {image_set.citation or 'unknown'}", soft_wrap=True)
     console.print(f"Licence: {image_set.licence or 'unknown'}", soft_wrap=True)
+
+
+def surveys() -> None:
+    """List the radio surveys that cut-outs can come from."""
+    from skylobe.sky.surveys import SURVEYS
+
+    console = Console()
+    console.print(terminal.surveys(list(SURVEYS.values())))
+    for one in SURVEYS.values():
+        console.print(f"{one.name}: cite {one.citation}", soft_wrap=True, highlight=False)
+
+
+def cutout(
+    position: str,
+    survey: str = "first",
+    size: float = 270.0,
+    out: Path = Path("cutout.fits"),
+    *,
+    preview: Path | None = None,
+    pixel_scale: float | None = None,
+    service: str | None = None,
+    mosaics: Path | None = None,
+    resolve: bool = False,
+    min_finite: float = 0.5,
+) -> None:
+    """Fetch one source's pixels, in Jy/beam, and write them as FITS.
+
+    Args:
+        position: Such as "206.42 +23.38", "13:45:41.2 +23:22:53" or J134541.2+232253.
+        survey: Name of the survey; `skylobe surveys` lists them.
+        size: Arcsec. Side of the square.
+        out: FITS file to write.
+        preview: PNG file to write as well.
+        pixel_scale: Arcsec per pixel; the survey's own by default.
+        service: hips2fits or skyview; by default the first that has the survey.
+        mosaics: Folder of FITS mosaics to cut out of, instead of asking a service.
+        resolve: Look an object's name up in Sesame, over the network.
+        min_finite: Share of the pixels that must be measured.
+    """
+    from skylobe.sky import cutouts
+
+    found = cutouts.fetch(
+        position,
+        survey,
+        size,
+        pixel_scale=pixel_scale,
+        service=service,
+        mosaics=mosaics,
+        resolve=resolve,
+        min_finite=min_finite,
+    )
+    console = Console()
+    written = [cutouts.save(found, out)]
+    if preview is not None:
+        written.append(cutouts.save_preview(found, preview))
+    height, width = found.pixels.shape
+    console.print(
+        f"{found.source_id}: {height}×{width} pixels of {found.pixel_scale:g}″, {found.survey}; "
+        f"{', '.join(map(str, written))}",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+def corpus(
+    sources: Path,
+    out: Path,
+    survey: str = "first",
+    size: float = 270.0,
+    *,
+    pixel_scale: float | None = None,
+    size_cut: float | None = None,
+    duplicates: float = 10.0,
+    exclude: Sequence[str] = EVALUATED,
+    service: str | None = None,
+    mosaics: Path | None = None,
+    base_url: str | None = None,
+    retry_failed: bool = False,
+    fill: FillConfig | None = None,
+) -> None:
+    """Fetch the cut-outs of many sources into a corpus; the same command again goes on.
+
+    Args:
+        sources: Table of names and positions: CSV, ECSV, FITS, VOTable or Parquet.
+        out: Folder of the corpus; `skylobe pretrain --corpus` and all others take it.
+        survey: Name of the survey; `skylobe surveys` lists them.
+        size: Arcsec. Side of each square.
+        pixel_scale: Arcsec per pixel; the survey's own by default.
+        size_cut: Arcsec. Leave out sources of this largest angular size or less.
+        duplicates: Arcsec. Of two sources nearer than this the one with the later name is left out; 0
+            keeps both.
+        exclude: Evaluated sets whose sources are left out, by position; [] for images that will never
+            be trained on.
+        service: hips2fits or skyview; by default the first that has the survey.
+        mosaics: Folder of FITS mosaics to cut out of, instead of asking a service.
+        base_url: Another address of the service.
+        retry_failed: Try again those that failed in an earlier call.
+        fill: How hard the service is asked, and what is done when it fails.
+    """
+    from skylobe.sky import cutouts, filling
+    from skylobe.sky import surveys as known
+    from skylobe.sky.catalogues import read_sources
+    from skylobe.sky.corpus import Corpus
+
+    chosen = known.get(survey)
+    scale = pixel_scale or chosen.pixel_scale
+    exclusion = _exclusion(exclude)
+    found = _select(read_sources(sources), exclusion, size_cut, duplicates)
+    settings = CorpusSettings(chosen.name, cutouts.width_of(size, scale), scale)
+    config = fill or FillConfig()
+    fetch_one = cutouts.fetcher(
+        chosen,
+        settings.width_pix,
+        scale,
+        service=service,
+        mosaics=mosaics,
+        base_url=base_url,
+        min_finite=config.least_finite,
+    )
+    made = Corpus.create(out, settings, exclusion)
+    counts = filling.fill(
+        made, found.sources, fetch_one, config, retry_failed=retry_failed, progress=True
+    )
+    _tell(found, counts, made.failures(), out)
+
+
+def render(
+    sources: str,
+    out: Path,
+    *,
+    components: Path | None = None,
+    layout: str = "first",
+    settings: RenderConfig | None = None,
+    realisations: int = 1,
+    size_cut: float | None = 25.0,
+    duplicates: float = 10.0,
+    exclude: Sequence[str] = EVALUATED,
+    depth: Literal["float32", "float16"] = "float16",
+    seed: int = 0,
+) -> None:
+    """Draw the fields of many sources from a component catalogue into a corpus; no network is needed.
+
+    Args:
+        sources: rgz, or a table of names and positions.
+        out: Folder of the corpus.
+        components: Table of a source finder; the VLA FIRST catalogue by default.
+        layout: Which columns of the table hold what: first, pybdsf, aegean or selavy.
+        settings: Width, scale, beam, noise, perturbation of the fields.
+        realisations: Fields per source, of other noise and perturbation.
+        size_cut: Arcsec. Leave out sources of this largest angular size or less; null keeps all.
+        duplicates: Arcsec. Of two sources nearer than this the one with the later name is left out.
+        exclude: Evaluated sets whose sources are left out, by position; [] for none.
+        depth: float16 takes half the room and keeps pixels to 0.05 %.
+        seed: Of noise and perturbation.
+    """
+    from skylobe.datasets import blank_sky, first_catalogue, rgz
+    from skylobe.sky import filling
+    from skylobe.sky.catalogues import read_sources
+    from skylobe.sky.components import read_components
+    from skylobe.sky.corpus import Corpus
+    from skylobe.sky.render import FieldRenderer
+
+    config = settings or RenderConfig()
+    exclusion = _exclusion(exclude)
+    if sources == "rgz":
+        found = rgz.select(exclusion, size_cut=size_cut)
+    else:
+        found = _select(read_sources(Path(sources)), exclusion, size_cut, duplicates)
+    parts = first_catalogue.components() if components is None else None
+    parts = parts or read_components(Path(str(components)), layout)
+    survey = "VLA FIRST" if components is None else Path(str(components)).stem
+    made = Corpus.create(
+        out,
+        CorpusSettings(
+            survey,
+            config.width_pix,
+            config.pixel_scale,
+            depth,
+            rendered=True,
+            made_by=f"{config}, {realisations} realisations, seed {seed}",
+        ),
+        exclusion,
+    )
+    counts = filling.draw(
+        made,
+        found.sources,
+        FieldRenderer(
+            parts, config, patches=blank_sky.patches() if config.noise == "blank_sky" else None
+        ),
+        realisations=realisations,
+        seed=seed,
+        progress=True,
+    )
+    _tell(found, counts, {}, out)
+
+
+def _exclusion(names: Sequence[str]) -> "Exclusion":
+    from skylobe.datasets import evaluated
+    from skylobe.sky.exclusion import Exclusion
+
+    return evaluated.exclusion(names) if names else Exclusion.of_nothing()
+
+
+def _select(
+    sources: "SourceList", exclusion: "Exclusion", size_cut: float | None, duplicates: float
+) -> "Selection":
+    from skylobe.sky.selection import Selection
+
+    found = Selection.of(sources)
+    if size_cut is not None:
+        found = found.larger_than(size_cut)
+    if duplicates > 0:
+        found = found.without_duplicates(duplicates)
+    return found.without(exclusion)
+
+
+def _tell(found: "Selection", counts: dict[str, int], failures: dict[str, str], out: Path) -> None:
+    """Print what each step took out, what the corpus holds, and the commonest reasons of failures."""
+    console = Console()
+    console.print(_steps(found.steps))
+    console.print(
+        f"{counts['accepted']:,} fields, {counts['failed']:,} failed: {out}",
+        soft_wrap=True,
+        highlight=False,
+    )
+    for source_id, reason in list(failures.items())[:3]:
+        console.print(f"  {source_id}: {reason}", soft_wrap=True, highlight=False, markup=False)
+    if failures:
+        console.print("Try them again with --retry_failed true.")
+
+
+def _steps(steps: "Sequence[Step]") -> "Table":
+    lines = [(one.name, f"{one.removed:,}", f"{one.left:,}") for one in steps]
+    return terminal.rows(("step", "removed", "left"), lines)

@@ -22,11 +22,12 @@ from skylobe.errors import ConfigError, DataError
 from skylobe.records import ImageSet
 from skylobe.sky import surveys
 from skylobe.sky.catalogues import read_catalogue, read_sources
-from skylobe.sky.corpus import Corpus, CorpusSettings
+from skylobe.sky.corpus import Corpus
+from skylobe.sky.cutouts import fetcher
 from skylobe.sky.exclusion import Exclusion
-from skylobe.sky.filling import FillConfig, fill
+from skylobe.sky.filling import fill
 from skylobe.sky.selection import Selection, Step
-from skylobe.sky.services.asking import fetcher
+from skylobe.sky.settings import CorpusSettings, FillConfig
 
 TABLE = "rgz/rgz_dr1_positions.parquet"
 HOME = "RGZ DR1 (arXiv:2412.14502)"

@@ -27,7 +27,8 @@ from skylobe.datasets import blank_sky, evaluated, first_catalogue, rgz
 from skylobe.errors import ConfigError, DataError
 from skylobe.normalise import centre, normalise
 from skylobe.records import ImageSet
-from skylobe.sky.render import FieldRenderer, RenderConfig
+from skylobe.sky.render import FieldRenderer
+from skylobe.sky.settings import RenderConfig
 
 KEPT_PIX = 104  # what rotation and a 70-pixel crop can reach, with a margin
 FIELDS_PER_BATCH = 256

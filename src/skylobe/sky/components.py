@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from skylobe.errors import ConfigError, DataError
 from skylobe.sky.catalogues import read_catalogue
 from skylobe.sky.ellipses import Axes, areas_of, axes_of, moments_of
+from skylobe.sky.settings import Beam
 
 Values = NDArray[np.float64]
-Beam = tuple[float, float, float]  # arcsec, arcsec, degrees
 CIRCULAR, SOUTHERN = (5.4, 5.4, 0.0), (6.4, 5.4, 0.0)  # FIRST's beams
 
 

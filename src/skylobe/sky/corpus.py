@@ -27,8 +27,8 @@ from skylobe import storage
 from skylobe.errors import ConfigError, DataError, StorageError
 from skylobe.extras import optional
 from skylobe.sky.exclusion import Exclusion
+from skylobe.sky.settings import CorpusSettings
 
-Depth = Literal["float32", "float16"]
 Status = Literal["accepted", "failed"]
 
 TABLE, SETTINGS, EXCLUDED, LOCK = "sources.lance", "corpus.json", "excluded.parquet", ".lock"
@@ -36,36 +36,6 @@ FORMAT = "2.0"  # of Lance's files: later ones spend twice the time on pixels th
 PLAIN = {"lance-encoding:compression": "none", "lance-encoding:structural-encoding": "fullzip"}
 BATCH = 1024  # sources read at once
 LARGEST_HALF = 1.0  # what a field's brightest pixel becomes before it is stored in 16 bits
-
-
-@dataclass(frozen=True)
-class CorpusSettings:
-    """What all rows of a corpus share.
-
-    Args:
-        survey: Name of the survey.
-        width_pix: Pixels. Width of the square fields.
-        pixel_scale: Arcsec per pixel.
-        depth: ``float32`` keeps pixels to the bit; ``float16`` takes half the room and keeps each to
-            0.05 % of itself or 10⁻⁷ of the field's brightest.
-        rendered: Whether fields are drawn from a catalogue instead of observed.
-        made_by: Whatever defines the fields further, such as a rendering's settings.
-    """
-
-    survey: str
-    width_pix: int
-    pixel_scale: float
-    depth: Depth = "float32"
-    rendered: bool = False
-    made_by: str = ""
-
-    def __post_init__(self) -> None:
-        """Refuse fields that cannot be stored."""
-        if self.width_pix < 2 or not self.pixel_scale > 0 or self.depth not in get_args(Depth):
-            raise ConfigError(
-                f"A corpus of {self.width_pix} pixels of {self.pixel_scale}″ in {self.depth}: give 2 "
-                "pixels or more, a positive scale, and float32 or float16."
-            )
 
 
 @dataclass(frozen=True)

@@ -33,42 +33,13 @@ from skylobe.errors import (
 )
 from skylobe.records import Cutout
 from skylobe.sky.catalogues import SourceList
-from skylobe.sky.corpus import Corpus, CorpusSettings, Rows
+from skylobe.sky.corpus import Corpus, Rows
 from skylobe.sky.render import FieldRenderer
+from skylobe.sky.settings import CorpusSettings, FillConfig
 
 Fetch = Callable[[str, SkyCoord], Cutout]
 
 SCALE_TOLERANCE = 0.01  # share of the pixel scale
-
-
-@dataclass(frozen=True)
-class FillConfig:
-    """How hard a service is asked, and what is done when it fails.
-
-    Args:
-        concurrency: Requests at once.
-        per_second: Requests begun per second, at most.
-        attempts: Tries per source before it has failed.
-        backoff: Seconds. Wait before the second try; doubled before each further one, up to
-            ``longest_wait``, and scattered by half so that tries do not come in step.
-        longest_wait: Seconds.
-        batch_size: Sources written at once: what a killed process loses at most.
-        batch_seconds: Seconds. After so long a smaller batch is written too.
-        least_finite: Share of a field's pixels that must not be blank.
-        give_up_after: Sources in a row that a service may leave unanswered before all is stopped.
-        seed: Of the scatter of waits.
-    """
-
-    concurrency: int = 4
-    per_second: float = 10.0
-    attempts: int = 5
-    backoff: float = 1.0
-    longest_wait: float = 60.0
-    batch_size: int = 256
-    batch_seconds: float = 60.0
-    least_finite: float = 0.5
-    give_up_after: int = 50
-    seed: int = 0
 
 
 class Gate:

@@ -3,7 +3,6 @@
 Outlines are generous: a position outside was certainly not observed; one inside may not have been.
 """
 
-import functools
 from importlib import resources
 from typing import Any
 
@@ -25,12 +24,7 @@ def footprint(survey: Survey) -> Any:  # noqa: ANN401  (mocpy.MOC, of an optiona
     Raises:
         MissingExtraError: If mocpy is not installed.
     """
-    return _union(survey.outline)
-
-
-@functools.lru_cache(maxsize=64)
-def _union(outline: tuple[Zone | Cone | MocFile, ...]) -> Any:  # noqa: ANN401
-    parts = [_part(region) for region in outline]
+    parts = [_part(region) for region in survey.outline]
     return parts[0] if len(parts) == 1 else parts[0].union(*parts[1:])
 
 

@@ -149,10 +149,11 @@ def _sexagesimal(plain: str, text: str, frame: Any = "icrs") -> SkyCoord:  # noq
 
 def _resolved(name: str) -> SkyCoord:
     try:
-        return SkyCoord.from_name(name, frame="icrs")
+        # astropy's cache would also keep, for ever, that a name was unknown once
+        return SkyCoord.from_name(name, frame="icrs", cache=False)
     except NameResolveError as error:
         reason = " ".join(str(error).split())
-        if "timed out" in reason.lower():
+        if "timed out" in reason.lower() or "took longer" in reason.lower():
             raise ServiceTimeoutError(
                 f"Sesame did not answer about {name!r} in time; try again, or give the position."
             ) from None

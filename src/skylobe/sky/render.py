@@ -5,9 +5,6 @@ for, at the flux catalogued for it; at the catalogue's own beam it has the catal
 noise are added on request. Diffuse emission that no component describes is missing.
 """
 
-from dataclasses import dataclass
-from typing import Literal, get_args
-
 import numpy as np
 import torch
 from astropy.coordinates import SkyCoord
@@ -17,62 +14,13 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from skylobe.errors import ConfigError
-from skylobe.sky.components import Beam, Components
+from skylobe.sky.components import Components
 from skylobe.sky.drawing import REACH, Gaussians, draw
 from skylobe.sky.ellipses import FWHM, areas_of, moments_of
 from skylobe.sky.noise import PatchNoise, beam_noise, sidelobe_stripes
+from skylobe.sky.settings import Beam, RenderConfig
 
 ARCSEC = np.pi / 180 / 3600
-NoiseKind = Literal["beam", "blank_sky"]
-
-
-@dataclass(frozen=True)
-class RenderConfig:
-    """Geometry of the picture, noise, and how far components are perturbed.
-
-    Args:
-        width_pix: Pixels. Width of the square picture.
-        pixel_scale: Arcsec per pixel.
-        beam: Arcsec. Full width at half maximum of a circular beam; or major axis, minor axis and
-            position angle (degrees, east of north) of an elliptical one.
-        noise: White noise convolved with the beam, patches of real blank sky, or none.
-        rms: Jy/beam. Noise of every field; ``None`` takes what is catalogued for the component
-            nearest to its centre.
-        sidelobes: Amplitude of stripes as a fraction of the field's brightest pixel; 0 draws none.
-        flux_jitter: Standard deviation of the natural logarithm of the flux factor.
-        size_jitter: Standard deviation of the natural logarithm of the size factor, at constant flux.
-        position_jitter: Arcsec. Standard deviation of the shift, per axis.
-        angle_jitter: Degrees. Standard deviation of the turn of each component about its own centre.
-
-    Raises:
-        ConfigError: If a width, scale, beam or deviation is impossible.
-    """
-
-    width_pix: int = 150
-    pixel_scale: float = 1.8
-    beam: float | Beam = 5.4
-    noise: NoiseKind | None = "beam"
-    rms: float | None = None
-    sidelobes: float = 0.0
-    flux_jitter: float = 0.0
-    size_jitter: float = 0.0
-    position_jitter: float = 0.0
-    angle_jitter: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Refuse what no picture has."""
-        if self.width_pix < 1 or not min(self.pixel_scale, *self.beam_axes[:2]) > 0:
-            raise ConfigError("Rendering needs a width, a pixel scale and a beam above 0.")
-        if self.noise not in (None, *get_args(NoiseKind)):
-            raise ConfigError(f"There is no noise {self.noise!r}; choose beam, blank_sky or None.")
-        jitters = (self.flux_jitter, self.size_jitter, self.position_jitter, self.angle_jitter)
-        if min(*jitters, self.sidelobes, self.rms or 0) < 0:
-            raise ConfigError("Noise, stripes and perturbations are deviations; give 0 or more.")
-
-    @property
-    def beam_axes(self) -> Beam:
-        """Major axis, minor axis (arcsec) and position angle (degrees)."""
-        return self.beam if isinstance(self.beam, tuple) else (self.beam, self.beam, 0.0)
 
 
 class FieldRenderer:

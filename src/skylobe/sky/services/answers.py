@@ -110,18 +110,28 @@ def _oriented(
             f"{source_id}: the answer has {found:.4g} arcsec per pixel instead of {pixel_scale:.4g}; "
             "ask again, or another service."
         )
-    middle = (np.array(pixels.shape[::-1]) - 1) / 2
+    centre = _centre(wcs, pixels.shape, position, source_id)
+    rows, columns = (-1 if matrix[1, 1] < 0 else 1), (-1 if matrix[0, 0] > 0 else 1)
+    scale = float(scales.mean()) * pixel_scale
+    same = np.isclose(scale, pixel_scale, rtol=1e-6)
+    return np.ascontiguousarray(pixels[::rows, ::columns]), centre, pixel_scale if same else scale
+
+
+def _centre(wcs: Any, shape: tuple[int, ...], position: SkyCoord, source_id: str) -> SkyCoord:  # noqa: ANN401
+    """Check that the picture is where it should be, and say where it is."""
+    there = position.transform_to(wcs_to_celestial_frame(wcs)).spherical
+    asked = np.array([there.lon.deg, there.lat.deg])
+    # SkyView has written headers to six digits, up to a pixel of FIRST from where the picture is
+    if np.array_equal(wcs.wcs.crval, [float(f"{one:.6g}") for one in asked]):
+        wcs.wcs.crval = asked
+    middle = (np.array(shape[::-1]) - 1) / 2
     offset = np.array(wcs.world_to_pixel(position)) - middle
     if not np.all(np.abs(offset) <= CENTRE_TOLERANCE):  # also if it is not a number
         raise NonsenseError(
             f"{source_id}: the answer is centred {np.hypot(*offset):.1f} pixels from the position; "
             "ask again, or another service."
         )
-    rows, columns = (-1 if matrix[1, 1] < 0 else 1), (-1 if matrix[0, 0] > 0 else 1)
-    scale = float(scales.mean()) * pixel_scale
-    same = np.isclose(scale, pixel_scale, rtol=1e-6)
-    centre = position.icrs if np.all(np.abs(offset) < 1e-3) else wcs.pixel_to_world(*middle).icrs
-    return np.ascontiguousarray(pixels[::rows, ::columns]), centre, pixel_scale if same else scale
+    return position.icrs if np.all(np.abs(offset) < 0.01) else wcs.pixel_to_world(*middle).icrs
 
 
 def _celestial(header: fits.Header, source_id: str) -> Any:  # noqa: ANN401  (astropy's WCS)

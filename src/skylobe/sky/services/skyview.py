@@ -2,6 +2,8 @@
 
 It is asked over https only, with explicit time-outs: over plain http, and without, it can hang.
 
+Pixels are interpolated linearly; the nearest one, SkyView's default, may be half a pixel off.
+
 Source: skyview.gsfc.nasa.gov/current/docs/batchpage.html; parameters are the settings of its form.
 """
 

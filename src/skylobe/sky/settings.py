@@ -1,0 +1,122 @@
+"""Settings of the sky's steps: what a field is, how services are asked, how fields are drawn.
+
+Kept apart from what uses them, so that the command line can offer them without importing torch.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from skylobe.errors import ConfigError
+
+Depth = Literal["float32", "float16"]
+NoiseKind = Literal["beam", "blank_sky"]
+Beam = tuple[float, float, float]  # major and minor axis in arcsec, position angle in degrees
+
+
+@dataclass(frozen=True)
+class CorpusSettings:
+    """What all rows of a corpus share.
+
+    Args:
+        survey: Name of the survey.
+        width_pix: Pixels. Width of the square fields.
+        pixel_scale: Arcsec per pixel.
+        depth: ``float32`` keeps pixels to the bit; ``float16`` takes half the room and keeps each to
+            0.05 % of itself or 10⁻⁷ of the field's brightest.
+        rendered: Whether fields are drawn from a catalogue instead of observed.
+        made_by: Whatever defines the fields further, such as a rendering's settings.
+    """
+
+    survey: str
+    width_pix: int
+    pixel_scale: float
+    depth: Depth = "float32"
+    rendered: bool = False
+    made_by: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse fields that cannot be stored."""
+        if self.width_pix < 2 or not self.pixel_scale > 0 or self.depth not in get_args(Depth):
+            raise ConfigError(
+                f"A corpus of {self.width_pix} pixels of {self.pixel_scale}″ in {self.depth}: give 2 "
+                "pixels or more, a positive scale, and float32 or float16."
+            )
+
+
+@dataclass(frozen=True)
+class FillConfig:
+    """How hard a service is asked, and what is done when it fails.
+
+    Args:
+        concurrency: Requests at once.
+        per_second: Requests begun per second, at most.
+        attempts: Tries per source before it has failed.
+        backoff: Seconds. Wait before the second try; doubled before each further one, up to
+            ``longest_wait``, and scattered by half so that tries do not come in step.
+        longest_wait: Seconds.
+        batch_size: Sources written at once: what a killed process loses at most.
+        batch_seconds: Seconds. After so long a smaller batch is written too.
+        least_finite: Share of a field's pixels that must not be blank.
+        give_up_after: Sources in a row that a service may leave unanswered before all is stopped.
+        seed: Of the scatter of waits.
+    """
+
+    concurrency: int = 4
+    per_second: float = 10.0
+    attempts: int = 5
+    backoff: float = 1.0
+    longest_wait: float = 60.0
+    batch_size: int = 256
+    batch_seconds: float = 60.0
+    least_finite: float = 0.5
+    give_up_after: int = 50
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class RenderConfig:
+    """Geometry of the picture, noise, and how far components are perturbed.
+
+    Args:
+        width_pix: Pixels. Width of the square picture.
+        pixel_scale: Arcsec per pixel.
+        beam: Arcsec. Full width at half maximum of a circular beam; or major axis, minor axis and
+            position angle (degrees, east of north) of an elliptical one.
+        noise: White noise convolved with the beam, patches of real blank sky, or none.
+        rms: Jy/beam. Noise of every field; ``None`` takes what is catalogued for the component
+            nearest to its centre.
+        sidelobes: Amplitude of stripes as a fraction of the field's brightest pixel; 0 draws none.
+        flux_jitter: Standard deviation of the natural logarithm of the flux factor.
+        size_jitter: Standard deviation of the natural logarithm of the size factor, at constant flux.
+        position_jitter: Arcsec. Standard deviation of the shift, per axis.
+        angle_jitter: Degrees. Standard deviation of the turn of each component about its own centre.
+
+    Raises:
+        ConfigError: If a width, scale, beam or deviation is impossible.
+    """
+
+    width_pix: int = 150
+    pixel_scale: float = 1.8
+    beam: float | Beam = 5.4
+    noise: NoiseKind | None = "beam"
+    rms: float | None = None
+    sidelobes: float = 0.0
+    flux_jitter: float = 0.0
+    size_jitter: float = 0.0
+    position_jitter: float = 0.0
+    angle_jitter: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what no picture has."""
+        if self.width_pix < 1 or not min(self.pixel_scale, *self.beam_axes[:2]) > 0:
+            raise ConfigError("Rendering needs a width, a pixel scale and a beam above 0.")
+        if self.noise not in (None, *get_args(NoiseKind)):
+            raise ConfigError(f"There is no noise {self.noise!r}; choose beam, blank_sky or None.")
+        jitters = (self.flux_jitter, self.size_jitter, self.position_jitter, self.angle_jitter)
+        if min(*jitters, self.sidelobes, self.rms or 0) < 0:
+            raise ConfigError("Noise, stripes and perturbations are deviations; give 0 or more.")
+
+    @property
+    def beam_axes(self) -> Beam:
+        """Major axis, minor axis (arcsec) and position angle (degrees)."""
+        return self.beam if isinstance(self.beam, tuple) else (self.beam, self.beam, 0.0)
