@@ -118,7 +118,7 @@ def cutout(
 
 def corpus(
     sources: Path,
-    out: Path,
+    out: Path = Path("corpus"),
     survey: str = "first",
     size: float = 270.0,
     *,
@@ -180,7 +180,7 @@ def corpus(
 
 def render(
     sources: str,
-    out: Path,
+    out: Path = Path("rendered"),
     *,
     components: Path | None = None,
     layout: str = "first",
