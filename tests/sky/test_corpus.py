@@ -184,3 +184,26 @@ def test_a_killed_writer_leaves_whole_batches(tmp_path):
         numbers = np.array([int(one[1:]) for one in batch.ids])
         expected = (numbers % 16) * width * 1e-6 + numbers * 1e-3
         np.testing.assert_allclose(batch.pixels[:, 0, 0].numpy(), expected, rtol=1e-5, atol=1e-9)
+
+
+def _own_memory_mb():
+    """Memory of this process that belongs to no file."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(one for one in lines if one.startswith("RssAnon")).split()[1]) / 1024
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read off /proc")
+def test_memory_does_not_grow_with_the_corpus(tmp_path):
+    corpus = Corpus.create(tmp_path / "c", CorpusSettings("x", 64, 1.8), NOTHING)
+    pixels = torch.randn(256, 64, 64)  # 4 MB a batch, 200 MB in all
+    positions = SkyCoord(np.arange(256.0), np.zeros(256), unit="deg")
+    memory = []
+    for batch in range(50):
+        ids = np.char.add(f"B{batch}S", np.arange(256).astype(np.str_))
+        corpus.append(Rows(ids, positions, pixels))
+        memory.append(_own_memory_mb())
+    assert memory[-1] - memory[10] < 60
+    corpus.compact()
+    seen = [(float(one.pixels.sum()), _own_memory_mb()) for one in corpus.batches(128)]
+    assert len(seen) >= 100
+    assert seen[-1][1] - seen[20][1] < 60

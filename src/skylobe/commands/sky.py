@@ -160,7 +160,7 @@ def corpus(
     scale = pixel_scale or chosen.pixel_scale
     exclusion = _exclusion(exclude)
     found = _select(read_sources(sources), exclusion, size_cut, duplicates)
-    settings = CorpusSettings(chosen.name, cutouts.width_of(size, scale), scale)
+    settings = CorpusSettings(chosen.title, cutouts.width_of(size, scale), scale)
     config = fill or FillConfig()
     fetch_one = cutouts.fetcher(
         chosen,

@@ -132,7 +132,7 @@ def fetch(
     """
     selection = select(exclusion, root, size_cut=size_cut, catalogue=catalogue)
     survey = surveys.get("first")
-    settings = CorpusSettings(survey.name, WIDTH_PIX, PIXEL_SCALE)
+    settings = CorpusSettings(survey.title, WIDTH_PIX, PIXEL_SCALE)
     folder = storage.cache_dir() / "rgz" / ("all" if size_cut is None else f"{size_cut:g}")
     corpus = Corpus.create(folder, settings, exclusion)
     counts = fill(
