@@ -35,7 +35,7 @@ TABLE, SETTINGS, EXCLUDED, LOCK = "sources.lance", "corpus.json", "excluded.parq
 FORMAT = "2.0"  # of Lance's files: later ones spend twice the time on pixels that do not compress
 PLAIN = {"lance-encoding:compression": "none", "lance-encoding:structural-encoding": "fullzip"}
 BATCH = 1024  # sources read at once
-LARGEST_HALF = 1.0  # what a field's brightest pixel becomes before it is stored in 16 bits
+PIECE = 16_384  # rows that a file holds after compacting
 
 
 @dataclass(frozen=True)
@@ -243,7 +243,7 @@ class Corpus:
         """Join the pieces that many small batches leave behind, and drop what no row needs."""
         if self._path.exists():
             table = self._table()
-            table.optimize.compact_files()
+            table.optimize.compact_files(target_rows_per_fragment=PIECE)
             table.cleanup_old_versions()
 
     @property
@@ -264,14 +264,13 @@ class Corpus:
         width = self.settings.width_pix
         reasons = rows.reasons if rows.reasons is not None else np.full(len(rows), "")
         failed = reasons != ""
-        pixels = rows.pixels.numpy().astype(np.float32, copy=False).reshape(len(rows), width**2)
-        unit = np.ones(len(rows), dtype=np.float32)
+        pixels, unit = rows.pixels.float().flatten(1), torch.ones(len(rows))
         if self.settings.depth == "float16":
-            peak = np.nanmax(np.abs(np.where(failed[:, None], 0, pixels)), axis=1, initial=0)
-            unit = np.where(peak > 0, peak / LARGEST_HALF, 1).astype(np.float32)
-            pixels = (pixels / unit[:, None]).astype(np.float16)
+            peak = pixels.nan_to_num().abs().amax(1)
+            unit = torch.where(peak > 0, peak, unit)
+            pixels = (pixels / unit[:, None]).half()
         stored = pa.FixedSizeListArray.from_arrays(
-            pa.array(np.ascontiguousarray(pixels).ravel()), width**2, mask=pa.array(failed)
+            pa.array(pixels.contiguous().flatten().numpy()), width**2, mask=pa.array(failed)
         )
         sizes = np.full(len(rows), np.nan) if rows.sizes is None else rows.sizes
         columns = {
@@ -286,7 +285,7 @@ class Corpus:
             "pixel_scale": pa.array(np.full(len(rows), self.settings.pixel_scale), pa.float32()),
             "status": pa.array(np.where(failed, "failed", "accepted").tolist(), pa.string()),
             "reason": pa.array(reasons.tolist(), pa.string()),
-            "unit": pa.array(unit, pa.float32()),
+            "unit": pa.array(unit.numpy(), pa.float32()),
             "pixels": stored,
         }
         fields = [

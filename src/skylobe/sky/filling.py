@@ -315,7 +315,6 @@ def draw(
                 sizes = sources.sizes[rows]
                 corpus.append(Rows(ids, positions, pixels, sources.ids[rows], sizes))
             tick(False, len(numbers))
-    corpus.compact()
     return corpus.counts()
 
 
