@@ -147,13 +147,14 @@ RACS_LOW = Survey(
     frequency=887.5,
     beam=25.0,
     pixel_scale=2.5,
-    outline=(Zone(-90.0, 42.5),),
+    outline=(Zone(-90.0, 50.5),),
     citation="McConnell et al. 2020, PASA 37, e048; Hale et al. 2021, PASA 38, e058",
     acknowledgement=_ASKAP,
     hips="CSIRO/P/RACS/low/I",
     sources={
         "imaging": "McConnell et al. 2020 (about 15″ native); Hale et al. 2021 (mosaics at 25″)",
-        "outline": "sensitive up to +41° (ATNF daily image, 2023 July 11)",
+        "outline": "first epoch up to +41°, the second up to +48° (ATNF daily images, 2023 July 11 and "
+        "2026 July 3), and what an image's edge adds",
         "service": _HIPS_IN_USE + "; RACS data page: one all-sky HiPS per band",
     },
     notes="The first release is convolved to one beam of 25″; single tiles are sharper.",
@@ -238,7 +239,7 @@ EMU = Survey(
     beam=15.0,
     pixel_scale=2.0,
     outline=(Zone(-90.0, 32.0),),
-    citation="Norris et al. 2011, PASA 28, 215; Norris et al. 2021, PASA 38, e046",
+    citation="Norris et al. 2011, PASA 28, 215; Hopkins et al. 2025, arXiv:2505.08271",
     acknowledgement=_ASKAP,
     sources={
         "imaging": "Norris et al. 2021 (pilot: 944 MHz, 11″–18″)",
@@ -282,7 +283,7 @@ MGCLS = Survey(
     sources={
         "imaging": "Knowles et al. 2022: about 8″",
         "outline": "115 fields of 4 deg² between −80° and +15°; the zone says where none can be",
-        "service": _NO_HIPS + " (SARAO archive, doi:10.48479/7epd-w356)",
+        "service": _NO_HIPS + " (SARAO archive)",
     },
     notes="Whether a cluster's field covers a position, only the mosaics on disk say.",
 )
@@ -300,8 +301,8 @@ SUMSS = Survey(
     skyview="SUMSS 843 MHz",
     sources={
         "imaging": "Bock et al. 1999",
-        "outline": "Mauch et al. 2003: south of −30°; the Galactic plane is not cut out, because the same "
-        "telescope's MGPS-2 fills it",
+        "outline": "VIII/81B: south of −30° and |b| > 10°; the plane is left in here, because the same "
+        "telescope's plane survey may fill it in a service's mosaics",
         "service": _HIPS_IN_USE + "; SkyView name in clients of SkyView",
     },
     notes="The beam is 45″ × 45″ cosec|declination|.",
