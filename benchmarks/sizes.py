@@ -192,9 +192,9 @@ def report() -> tuple[str, Figure]:
     lines.append(compare(measured[large], sizes[large]).row("FR-DEEP, the rest, above 60″"))
     shares = [one.close for one in tried]
     text = f"""The rule with most agreement of {len(RULES)} tried: pixels above {rule.n_sigma:g}σ;
-islands with a peak above {rule.peak_sigma:g}σ and above {100 * rule.peak_share:g} % of the brightest, whose nearest
-pixel is within {rule.reach:g}″ of the centre. Over the rules tried, between {100 * min(shares):.0f} % and
-{100 * max(shares):.0f} % of the sizes agree.
+islands with a peak above {rule.peak_sigma:g}σ and above {100 * rule.peak_share:g} % of the brightest,
+whose nearest pixel is within {rule.reach:g}″ of the centre.
+Over the rules tried, between {100 * min(shares):.0f} % and {100 * max(shares):.0f} % of the sizes agree.
 
 {HEAD}
 {chr(10).join(lines)}

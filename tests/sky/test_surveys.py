@@ -17,7 +17,7 @@ from skylobe.sky.surveys import FIRST, LOTSS, MIGHTEE, NVSS, SUMSS, SURVEYS, TGS
 def test_every_row_is_complete():
     for name, survey in SURVEYS.items():
         assert survey.name == name
-        assert set(survey.sources) == {"imaging", "outline", "service"}
+        assert set(survey.sources) == {"imaging", "pixel_scale", "outline", "service"}
         assert all(survey.sources.values())
         assert survey.unit == "Jy/beam"
         assert 100 < survey.frequency < 5000
