@@ -22,6 +22,8 @@ FAULTS = (
     "ok",
     "timeout",
     "drip",
+    "drip_body",
+    "silent_body",
     "drop",
     "500",
     "404",
@@ -30,7 +32,6 @@ FAULTS = (
     "empty",
     "truncated",
     "short",
-    "endless",
     "wrong_size",
     "wrong_scale",
     "wrong_centre",
@@ -148,8 +149,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         elif fault == "drop":
             self.close_connection = True
-        elif fault == "drip":
-            self._drip(fake)
+        elif fault in ("drip", "drip_body", "silent_body"):
+            self._drip(fake, fault)
         elif fault in ("500", "404", "429"):
             extra = {"Retry-After": fake.retry_after} if fault == "429" else {}
             self._send(int(fault), b"<html>an error</html>", "text/html", extra)
@@ -183,12 +184,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
         self.wfile.flush()
 
-    def _drip(self, fake: FakeServices) -> None:
-        """Send one byte of the headers at a time, for ever."""
+    def _drip(self, fake: FakeServices, fault: str) -> None:
+        """Send one byte of the headers, or of the body, at a time, for ever; or nothing more."""
         self.close_connection = True
         self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Padding: ")
+        if fault != "drip":
+            self.wfile.write(b"x\r\nContent-Length: 1000000\r\n\r\n")
         while not fake.over.wait(0.05):
-            self.wfile.write(b"x")
+            self.wfile.write(b"" if fault == "silent_body" else b"x")
             self.wfile.flush()
 
 

@@ -167,15 +167,24 @@ def test_silence_ends_at_the_time_out():
         assert time.monotonic() - start < 2
 
 
-def test_dripping_ends_at_the_deadline():
-    with FakeServices(lambda number, params: "drip") as fake:
+@pytest.mark.parametrize("fault", ["drip", "drip_body", "silent_body", "timeout"])
+def test_the_whole_exchange_ends_at_the_deadline(fault: str):
+    with FakeServices(lambda number, params: fault) as fake:
         start = time.monotonic()
-        with pytest.raises(ServiceTimeoutError, match=r"within 0\.5 seconds"):
-            ask(fake, "hips2fits", timeout=(1, 5), deadline=0.5)
-        assert time.monotonic() - start < 3
+        with pytest.raises(ServiceTimeoutError, match=r"within 0\.4 seconds"):
+            ask(fake, "hips2fits", timeout=(1, 20), deadline=0.4)
+        assert time.monotonic() - start < 2
 
 
-def test_an_endless_answer_is_not_read_to_its_end():
+def test_a_deadline_kept_leaves_the_connection_usable():
+    with FakeServices() as fake:
+        for _ in range(3):
+            ask(fake, "hips2fits", deadline=0.3)
+            time.sleep(0.2)
+        assert fake.connections == 1
+
+
+def test_a_long_answer_is_not_read_to_its_end():
     with (
         FakeServices() as fake,
         pytest.raises(NonsenseError, match="more than 5,000 bytes"),

@@ -42,7 +42,8 @@ def reach_of(peak: float) -> float:
 def test_a_double_is_as_long_as_drawn(angle: float, apart: float, peak: float):
     x, y = apart / 2 * np.sin(np.radians(angle)), apart / 2 * np.cos(np.radians(angle))
     size = largest_angular_size(draw([(x, y, peak), (-x, -y, peak)]))
-    assert size == pytest.approx(apart + 2 * reach_of(peak), abs=1.7 * SCALE)
+    # noise may add or take a pixel at either end
+    assert -2 * SCALE < size - (apart + 2 * reach_of(peak)) < 4 * SCALE
 
 
 def test_the_beam_can_be_taken_out():
