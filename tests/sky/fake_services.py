@@ -7,6 +7,7 @@ repeated width cost next to nothing: thousands of requests a second are limited 
 """
 
 import functools
+import gzip
 import json
 import threading
 import time
@@ -32,6 +33,9 @@ FAULTS = (
     "empty",
     "truncated",
     "short",
+    "chunked",
+    "chunked_short",
+    "gzip",
     "wrong_size",
     "wrong_scale",
     "wrong_centre",
@@ -164,8 +168,13 @@ class _Handler(BaseHTTPRequestHandler):
             body = picture(params, name, fault, fake.sources)
             if fault == "truncated":  # a shorter file, sent whole
                 body = body[: len(body) // 2]
-            self._send(200, body, length=len(body) * (2 if fault == "short" else 1))
-            self.close_connection |= fault == "short"
+            if fault.startswith("chunked"):
+                self._send_chunks(body, whole=fault == "chunked")
+            elif fault == "gzip":
+                self._send(200, gzip.compress(body), extra={"Content-Encoding": "gzip"})
+            else:
+                self._send(200, body, length=len(body) * (2 if fault == "short" else 1))
+                self.close_connection |= fault == "short"
 
     def _send(
         self,
@@ -183,6 +192,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
         self.wfile.flush()
+
+    def _send_chunks(self, body: bytes, whole: bool) -> None:
+        """Send without saying how long it is; leave the end out unless ``whole``."""
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for start in range(0, len(body) if whole else len(body) // 2, 1000):
+            part = body[start : start + 1000]
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+        self.wfile.write(b"0\r\n\r\n" if whole else b"")
+        self.wfile.flush()
+        self.close_connection |= not whole
 
     def _drip(self, fake: FakeServices, fault: str) -> None:
         """Send one byte of the headers, or of the body, at a time, for ever; or nothing more."""

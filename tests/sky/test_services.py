@@ -125,6 +125,7 @@ def test_every_survey_of_a_service_can_be_asked_for():
         ("empty", NonsenseError, "empty"),
         ("truncated", NonsenseError, "cut short"),
         ("short", NonsenseError, "left out the end"),
+        ("chunked_short", NonsenseError, "left out the end"),
         ("wrong_size", NonsenseError, "62×62 pixels instead of 60×60"),
         ("wrong_scale", NonsenseError, "arcsec per pixel instead of"),
         ("wrong_centre", NonsenseError, "3.0 pixels from the position"),
@@ -145,6 +146,15 @@ def test_every_fault_has_its_error(service: str, fault: str, error: type[Excepti
         assert caught.value.transient == (error is not NoPixelsError and fault != "404")
         if fault == "429":
             assert caught.value.retry_after == 7.0
+
+
+@pytest.mark.parametrize("how", ["chunked", "gzip"])
+def test_other_ways_of_sending_give_the_same_picture(how: str):
+    with FakeServices(lambda number, params: how if number else "ok") as fake:
+        plain, other, again = (ask(fake, "skyview") for _ in range(3))
+        assert fake.connections == 1
+    np.testing.assert_array_equal(plain.pixels, other.pixels)
+    np.testing.assert_array_equal(plain.pixels, again.pixels)
 
 
 def test_a_date_may_say_when_to_come_back():
