@@ -7,6 +7,7 @@ repeated width cost next to nothing: thousands of requests a second are limited 
 """
 
 import functools
+import gzip
 import json
 import threading
 import time
@@ -22,6 +23,8 @@ FAULTS = (
     "ok",
     "timeout",
     "drip",
+    "drip_body",
+    "silent_body",
     "drop",
     "500",
     "404",
@@ -30,7 +33,9 @@ FAULTS = (
     "empty",
     "truncated",
     "short",
-    "endless",
+    "chunked",
+    "chunked_short",
+    "gzip",
     "wrong_size",
     "wrong_scale",
     "wrong_centre",
@@ -148,8 +153,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         elif fault == "drop":
             self.close_connection = True
-        elif fault == "drip":
-            self._drip(fake)
+        elif fault in ("drip", "drip_body", "silent_body"):
+            self._drip(fake, fault)
         elif fault in ("500", "404", "429"):
             extra = {"Retry-After": fake.retry_after} if fault == "429" else {}
             self._send(int(fault), b"<html>an error</html>", "text/html", extra)
@@ -163,8 +168,13 @@ class _Handler(BaseHTTPRequestHandler):
             body = picture(params, name, fault, fake.sources)
             if fault == "truncated":  # a shorter file, sent whole
                 body = body[: len(body) // 2]
-            self._send(200, body, length=len(body) * (2 if fault == "short" else 1))
-            self.close_connection |= fault == "short"
+            if fault.startswith("chunked"):
+                self._send_chunks(body, whole=fault == "chunked")
+            elif fault == "gzip":
+                self._send(200, gzip.compress(body), extra={"Content-Encoding": "gzip"})
+            else:
+                self._send(200, body, length=len(body) * (2 if fault == "short" else 1))
+                self.close_connection |= fault == "short"
 
     def _send(
         self,
@@ -183,12 +193,26 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
         self.wfile.flush()
 
-    def _drip(self, fake: FakeServices) -> None:
-        """Send one byte of the headers at a time, for ever."""
+    def _send_chunks(self, body: bytes, whole: bool) -> None:
+        """Send without saying how long it is; leave the end out unless ``whole``."""
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for start in range(0, len(body) if whole else len(body) // 2, 1000):
+            part = body[start : start + 1000]
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+        self.wfile.write(b"0\r\n\r\n" if whole else b"")
+        self.wfile.flush()
+        self.close_connection |= not whole
+
+    def _drip(self, fake: FakeServices, fault: str) -> None:
+        """Send one byte of the headers, or of the body, at a time, for ever; or nothing more."""
         self.close_connection = True
         self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Padding: ")
+        if fault != "drip":
+            self.wfile.write(b"x\r\nContent-Length: 1000000\r\n\r\n")
         while not fake.over.wait(0.05):
-            self.wfile.write(b"x")
+            self.wfile.write(b"" if fault == "silent_body" else b"x")
             self.wfile.flush()
 
 

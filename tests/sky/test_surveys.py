@@ -1,5 +1,7 @@
 """The table of surveys is complete and consistent; footprints hold what was observed, and not the rest."""
 
+import importlib.util
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 
-from skylobe.errors import ConfigError, OutsideFootprintError
+from skylobe.errors import ConfigError, MissingExtraError, OutsideFootprintError
 from skylobe.sky import footprints
 from skylobe.sky.surveys import FIRST, LOTSS, MIGHTEE, NVSS, SUMSS, SURVEYS, TGSS, get
 
@@ -17,7 +19,7 @@ from skylobe.sky.surveys import FIRST, LOTSS, MIGHTEE, NVSS, SUMSS, SURVEYS, TGS
 def test_every_row_is_complete():
     for name, survey in SURVEYS.items():
         assert survey.name == name
-        assert set(survey.sources) == {"imaging", "outline", "service"}
+        assert set(survey.sources) == {"imaging", "pixel_scale", "outline", "service"}
         assert all(survey.sources.values())
         assert survey.unit == "Jy/beam"
         assert 100 < survey.frequency < 5000
@@ -64,6 +66,22 @@ def test_first_holds_every_source_known_in_it(mirror: Path):
     there = SkyCoord(degrees, unit="deg")
     for survey in (FIRST, NVSS):
         assert footprints.covers(survey, there).all()
+
+
+def test_first_s_footprint_is_what_the_tool_makes(mirror: Path):
+    root = Path(__file__).parents[2]
+    spec = importlib.util.spec_from_file_location("tool", root / "tools" / "first_footprint.py")
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    shipped = root / "src" / "skylobe" / "sky" / FIRST.outline[0].name
+    assert shipped.stat().st_size < 12_000
+    assert shipped.read_text().split() == tool.footprint().split()
+
+
+def test_without_mocpy_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "mocpy", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'skylobe\[sky\]'"):
+        footprints.covers(NVSS, SkyCoord(0, 0, unit="deg"))
 
 
 def test_first_is_not_everywhere():

@@ -50,7 +50,8 @@ class Survey:
             certainly outside.
         citation: What to cite.
         acknowledgement: What the survey asks to be acknowledged.
-        sources: Where each group of facts was read: ``imaging``, ``outline``, ``service``.
+        sources: Where each group of facts was read: ``imaging`` (frequency and beam), ``pixel_scale``,
+            ``outline``, ``service``.
         hips: Exact identifier of the HiPS for ``hips2fits``; ``None`` if none could be verified.
         skyview: Exact name in SkyView; ``None`` if it has none.
         unit: Of the pixels that the services give.
@@ -85,6 +86,7 @@ _MEERKAT = (
     "of the National Research Foundation."
 )
 _HIPS_IN_USE = "HiPS identifier in published lists of the CDS registry and in clients of hips2fits"
+_UNREAD = "as commonly quoted; no source of it was read"
 _NO_HIPS = "no HiPS identifier found; cut out of mosaics on disk"
 
 FIRST = Survey(
@@ -98,7 +100,8 @@ FIRST = Survey(
     acknowledgement=_NRAO,
     skyview="VLA FIRST (1.4 GHz)",
     sources={
-        "imaging": "Becker et al. 1995; headers of 36 SkyView cut-outs of MiraBest",
+        "imaging": "Becker et al. 1995; headers of MiraBest's SkyView cut-outs",
+        "pixel_scale": "headers of 36 SkyView cut-outs of MiraBest",
         "outline": "half-degree cells with a component of the catalogue of 2014 December 17",
         "service": "SkyView name in clients of SkyView; the CDS registry has no HiPS of FIRST",
     },
@@ -118,6 +121,7 @@ NVSS = Survey(
     skyview="NVSS",
     sources={
         "imaging": "Condon et al. 1998; VizieR VIII/65; headers of FR-DEEP",
+        "pixel_scale": "headers of FR-DEEP; the limit of NRAO's postage-stamp server",
         "outline": "VizieR VIII/65: north of −40°, and what an image's edge adds",
         "service": _HIPS_IN_USE + "; SkyView name in clients of SkyView",
     },
@@ -135,6 +139,7 @@ VLASS = Survey(
     hips="NRAO/P/VLASS-Quicklook-MedianStack",
     sources={
         "imaging": "Lacy et al. 2020",
+        "pixel_scale": _UNREAD,
         "outline": "Lacy et al. 2020: north of −40°, and what an image's edge adds",
         "service": _HIPS_IN_USE + "; reported in 2026 as blank or failing in hips2fits",
     },
@@ -147,13 +152,15 @@ RACS_LOW = Survey(
     frequency=887.5,
     beam=25.0,
     pixel_scale=2.5,
-    outline=(Zone(-90.0, 42.5),),
+    outline=(Zone(-90.0, 50.5),),
     citation="McConnell et al. 2020, PASA 37, e048; Hale et al. 2021, PASA 38, e058",
     acknowledgement=_ASKAP,
     hips="CSIRO/P/RACS/low/I",
     sources={
         "imaging": "McConnell et al. 2020 (about 15″ native); Hale et al. 2021 (mosaics at 25″)",
-        "outline": "sensitive up to +41° (ATNF daily image, 2023 July 11)",
+        "pixel_scale": _UNREAD,
+        "outline": "first epoch up to +41°, the second up to +48° (ATNF daily images, 2023 July 11 and "
+        "2026 July 3), and what an image's edge adds",
         "service": _HIPS_IN_USE + "; RACS data page: one all-sky HiPS per band",
     },
     notes="The first release is convolved to one beam of 25″; single tiles are sharper.",
@@ -171,6 +178,7 @@ RACS_MID = Survey(
     hips="CSIRO/P/RACS/mid/I",
     sources={
         "imaging": "Duchesne et al. 2023: 8.1″ to 47.5″ with declination",
+        "pixel_scale": _UNREAD,
         "outline": "Duchesne et al. 2023: south of +49°",
         "service": _HIPS_IN_USE,
     },
@@ -188,6 +196,7 @@ RACS_HIGH = Survey(
     acknowledgement=_ASKAP,
     sources={
         "imaging": "Duchesne et al. 2025: median beam 11.8″×8.1″",
+        "pixel_scale": _UNREAD,
         "outline": "Duchesne et al. 2025: up to +48°",
         "service": _NO_HIPS + " (CASDA, doi:10.25919/g3jd-av02)",
     },
@@ -206,6 +215,7 @@ LOTSS = Survey(
     hips="astron.nl/P/lotss_dr2_high",
     sources={
         "imaging": "Shimwell et al. 2022",
+        "pixel_scale": "a published client of the HiPS of DR2",
         "outline": "Shimwell et al. 2022: 4,178 deg² about 12h45m +44°30′ and 1,457 deg² about 1h00m "
         "+28°00′, each drawn here as a generous box",
         "service": _HIPS_IN_USE + "; ASTRON's own address hips.astron.nl/ASTRON/P/lotss_dr2_high",
@@ -225,6 +235,7 @@ TGSS = Survey(
     skyview="TGSS ADR1",
     sources={
         "imaging": "Intema et al. 2017",
+        "pixel_scale": _UNREAD,
         "outline": "Intema et al. 2017: north of −53°, and what an image's edge adds",
         "service": _HIPS_IN_USE + "; SkyView name in clients of SkyView",
     },
@@ -238,10 +249,11 @@ EMU = Survey(
     beam=15.0,
     pixel_scale=2.0,
     outline=(Zone(-90.0, 32.0),),
-    citation="Norris et al. 2011, PASA 28, 215; Norris et al. 2021, PASA 38, e046",
+    citation="Norris et al. 2011, PASA 28, 215; Hopkins et al. 2025, arXiv:2505.08271",
     acknowledgement=_ASKAP,
     sources={
-        "imaging": "Norris et al. 2021 (pilot: 944 MHz, 11″–18″)",
+        "imaging": "Norris et al. 2021, PASA 38, e046: 944 MHz, 11″–18″ in the pilot survey",
+        "pixel_scale": _UNREAD,
         "outline": "planned up to +30° (Norris et al. 2011); observed so far is less",
         "service": _NO_HIPS + " (CASDA)",
     },
@@ -263,6 +275,7 @@ MIGHTEE = Survey(
     acknowledgement=_MEERKAT,
     sources={
         "imaging": "Heywood et al. 2022 (Early Science: about 8″, and 5″ sharper images)",
+        "pixel_scale": "the published cut-outs of 114 pixels made of the Early Science mosaics",
         "outline": "four deep fields, COSMOS, XMM-LSS, ECDFS, ELAIS-S1: 4.2, 14.4 and 1.5 deg² of the "
         "first three in Hale et al. 2025, each in a circle with room to spare",
         "service": _NO_HIPS,
@@ -281,8 +294,9 @@ MGCLS = Survey(
     acknowledgement=_MEERKAT,
     sources={
         "imaging": "Knowles et al. 2022: about 8″",
+        "pixel_scale": _UNREAD,
         "outline": "115 fields of 4 deg² between −80° and +15°; the zone says where none can be",
-        "service": _NO_HIPS + " (SARAO archive, doi:10.48479/7epd-w356)",
+        "service": _NO_HIPS + " (doi:10.48479/7epd-w356)",
     },
     notes="Whether a cluster's field covers a position, only the mosaics on disk say.",
 )
@@ -300,8 +314,9 @@ SUMSS = Survey(
     skyview="SUMSS 843 MHz",
     sources={
         "imaging": "Bock et al. 1999",
-        "outline": "Mauch et al. 2003: south of −30°; the Galactic plane is not cut out, because the same "
-        "telescope's MGPS-2 fills it",
+        "pixel_scale": _UNREAD,
+        "outline": "VIII/81B: south of −30° and |b| > 10°; the plane is left in here, because the same "
+        "telescope's plane survey may fill it in a service's mosaics",
         "service": _HIPS_IN_USE + "; SkyView name in clients of SkyView",
     },
     notes="The beam is 45″ × 45″ cosec|declination|.",

@@ -125,7 +125,10 @@ def _centre(wcs: Any, shape: tuple[int, ...], position: SkyCoord, source_id: str
     if np.array_equal(wcs.wcs.crval, [float(f"{one:.6g}") for one in asked]):
         wcs.wcs.crval = asked
     middle = (np.array(shape[::-1]) - 1) / 2
-    offset = np.array(wcs.world_to_pixel(position)) - middle
+    try:
+        offset = wcs.wcs_world2pix([asked], 0)[0] - middle
+    except ValueError:  # a position off the projected sky has no pixel
+        offset = np.full(2, np.inf)
     if not np.all(np.abs(offset) <= CENTRE_TOLERANCE):  # also if it is not a number
         raise NonsenseError(
             f"{source_id}: the answer is centred {np.hypot(*offset):.1f} pixels from the position; "
@@ -139,7 +142,8 @@ def _celestial(header: fits.Header, source_id: str) -> Any:  # noqa: ANN401  (as
         with FILTERS, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             bare = fits.Header([card for card in header.cards if card.keyword not in REMARKS])
-            wcs = WCS(bare).celestial
+            wcs = WCS(bare)
+            wcs = wcs if wcs.naxis == 2 and wcs.has_celestial else wcs.celestial
             wcs_to_celestial_frame(wcs)
     except Exception as error:
         reason = " ".join(str(error).split())[:80]

@@ -1,7 +1,7 @@
 """A limit for a whole exchange over HTTP.
 
-The time-outs of sockets begin anew with every byte, so that a server which drips its headers could hold a
-connection for hours. When the time is over, the thread's socket is shut, which ends any waiting on it.
+The time-outs of sockets begin anew with every byte, so that a server which drips could hold a connection
+for hours. When the time is over, the thread's socket is shut, which ends any waiting on it.
 """
 
 import contextlib
@@ -26,52 +26,55 @@ class Deadline:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.end = time.monotonic() + seconds
+        self._end = time.monotonic() + seconds
+        self._sockets: list[socket.socket] = []
+        self._timer = threading.Timer(seconds, self._shut)
+        self._timer.daemon = True
 
     def __enter__(self) -> "Deadline":
-        self.end = time.monotonic() + self.seconds
+        self._end = time.monotonic() + self.seconds
+        self._timer.start()
         _LOCAL.current = self
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
         _LOCAL.current = None
 
     @property
     def is_over(self) -> bool:
         """Whether the time is up."""
-        return time.monotonic() >= self.end
+        return time.monotonic() >= self._end
+
+    def _shut(self) -> None:
+        for one in self._sockets:
+            with contextlib.suppress(OSError):
+                # not the method of TLS sockets, which would change them under the reading thread
+                socket.socket.shutdown(one, socket.SHUT_RDWR)
+
+    def heed(self, connected: socket.socket) -> None:
+        """Shut this socket too when the time is up."""
+        self._sockets.append(connected)
+        if self.is_over:
+            self._shut()
 
 
-@contextlib.contextmanager
-def _shut_at_the_end(connection: Any) -> Any:  # noqa: ANN401
-    limit = getattr(_LOCAL, "current", None)
-    if limit is None or connection.sock is None:
-        yield
-        return
-    timer = threading.Timer(max(0.0, limit.end - time.monotonic()), _shut, [connection.sock])
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _shut(sock: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        sock.shutdown(socket.SHUT_RDWR)
+def _heed(connection: HTTPConnection) -> None:
+    current: Deadline | None = getattr(_LOCAL, "current", None)
+    if current is not None and connection.sock is not None:
+        current.heed(connection.sock)
 
 
 class _Connection(HTTPConnection):
     def getresponse(self) -> Any:  # noqa: ANN401
-        with _shut_at_the_end(self):
-            return super().getresponse()
+        _heed(self)
+        return super().getresponse()
 
 
 class _SecureConnection(HTTPSConnection):
     def getresponse(self) -> Any:  # noqa: ANN401
-        with _shut_at_the_end(self):
-            return super().getresponse()
+        _heed(self)
+        return super().getresponse()
 
 
 class _Pool(HTTPConnectionPool):

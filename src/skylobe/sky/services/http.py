@@ -9,12 +9,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from http.client import IncompleteRead
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import requests
-from urllib3.exceptions import HTTPError, IncompleteRead, ReadTimeoutError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from skylobe import __version__
 from skylobe.errors import NonsenseError, ServiceDownError, ServiceTimeoutError
@@ -102,7 +103,7 @@ def send(
         except (requests.RequestException, HTTPError, OSError) as error:
             if limit.is_over:
                 raise ServiceTimeoutError(_too_slow(host, deadline)) from None
-            if any(isinstance(one, IncompleteRead) for one in (error, *error.args)):
+            if any(isinstance(one, IncompleteRead) for one in _causes(error)):
                 raise NonsenseError(f"{host} left out the end of its answer; ask again.") from None
             raise ServiceDownError(
                 f"{host} cannot be reached ({_reason(error)}); check the network or try later."
@@ -163,9 +164,15 @@ def _too_slow(host: str, seconds: float) -> str:
     return f"{host} did not answer within {seconds:g} seconds; try later, or allow more time."
 
 
+def _causes(error: BaseException) -> list[BaseException]:
+    """List an error and what lies under it, the innermost last."""
+    found = [error]
+    while (inner := found[-1].__cause__ or found[-1].__context__) is not None:
+        found.append(inner)
+    return found
+
+
 def _reason(error: Exception) -> str:
     """Name the innermost cause, which says more than the layers around it."""
-    cause: BaseException = error
-    while (inner := cause.__cause__ or cause.__context__) is not None:
-        cause = inner
+    cause = _causes(error)[-1]
     return " ".join(str(cause).split())[:100] or type(cause).__name__

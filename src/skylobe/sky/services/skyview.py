@@ -4,7 +4,7 @@ It is asked over https only, with explicit time-outs: over plain http, and witho
 
 Pixels are interpolated linearly; the nearest one, SkyView's default, may be half a pixel off.
 
-Source: skyview.gsfc.nasa.gov/current/docs/batchpage.html; parameters are the settings of its form.
+Source: skyview.gsfc.nasa.gov/current/docs/batchpage.html; the settings are those of SkyView-in-a-Jar.
 """
 
 from astropy.coordinates import SkyCoord
