@@ -186,6 +186,17 @@ def test_a_killed_writer_leaves_whole_batches(tmp_path):
         np.testing.assert_allclose(batch.pixels[:, 0, 0].numpy(), expected, rtol=1e-5, atol=1e-9)
 
 
+def test_a_first_batch_that_was_killed_is_none(tmp_path):
+    corpus = Corpus.create(tmp_path / "c", SETTINGS, NOTHING)
+    (tmp_path / "c" / "sources.lance" / "data").mkdir(parents=True)
+    (tmp_path / "c" / "sources.lance" / "data" / "half.lance").write_bytes(b"half")
+    (tmp_path / "c" / "sources.lance" / "_versions").mkdir()
+    assert corpus.counts() == {"accepted": 0, "failed": 0}
+    corpus.append(rows(0, 4))
+    assert sorted(everything(corpus)) == ["S0", "S1", "S2", "S3"]
+    assert corpus.version() != "0"
+
+
 def _own_memory_mb():
     """Memory of this process that belongs to no file."""
     lines = Path("/proc/self/status").read_text().splitlines()

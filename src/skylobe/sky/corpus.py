@@ -163,12 +163,12 @@ class Corpus:
                 .execute(table)
             )
         else:
-            mode = "append" if self._path.exists() else "create"
+            mode = "append" if self._is_begun else "create"
             self._lance.write_dataset(table, self._path, mode=mode, data_storage_version=FORMAT)
 
     def ids(self, status: Status | None = None) -> NDArray[np.str_]:
         """List the rows' names, of one status or all."""
-        if not self._path.exists():
+        if not self._is_begun:
             return np.empty(0, dtype=np.str_)
         where = None if status is None else f"status = '{status}'"
         found = self._table().to_table(columns=["id"], filter=where)["id"]
@@ -181,14 +181,14 @@ class Corpus:
 
     def failures(self) -> dict[str, str]:
         """Give each failed row's name and reason."""
-        if not self._path.exists():
+        if not self._is_begun:
             return {}
         found = self._table().to_table(columns=["id", "reason"], filter="status = 'failed'")
         return dict(zip(found["id"].to_pylist(), found["reason"].to_pylist(), strict=True))
 
     def counts(self) -> dict[str, int]:
         """Count rows by status."""
-        if not self._path.exists():
+        if not self._is_begun:
             return dict.fromkeys(get_args(Status), 0)
         found = Counter(self._table().to_table(columns=["status"])["status"].to_pylist())
         return {status: found[status] for status in get_args(Status)}
@@ -196,7 +196,7 @@ class Corpus:
     def facts(self) -> Rows:
         """Give what is known of every accepted row but its pixels, whose width is 0."""
         columns = ["id", "source_id", "ra", "dec", "size"]
-        if not self._path.exists():
+        if not self._is_begun:
             nothing = np.empty(0)
             return Rows(nothing.astype(np.str_), SkyCoord([], [], unit="deg"), torch.empty(0, 0, 0))
         table = self._table().to_table(columns=columns, filter="status = 'accepted'")
@@ -208,7 +208,7 @@ class Corpus:
         Args:
             size: Rows at once, at most; what memory is needed for.
         """
-        if not self._path.exists():
+        if not self._is_begun:
             return
         columns = ["id", "source_id", "ra", "dec", "size", "unit", "pixels", "status"]
         for batch in self._table().to_batches(columns=columns, batch_size=size):
@@ -225,7 +225,7 @@ class Corpus:
             DataError: Naming one that is not there.
         """
         where = f"status = 'accepted' AND {_any_of(ids)}"
-        table = self._table().to_table(filter=where) if self._path.exists() and len(ids) else None
+        table = self._table().to_table(filter=where) if self._is_begun and len(ids) else None
         place = (
             {} if table is None else {one: row for row, one in enumerate(table["id"].to_pylist())}
         )
@@ -237,11 +237,11 @@ class Corpus:
 
     def version(self) -> str:
         """Name the present state: another name after every change."""
-        return str(self._table().version) if self._path.exists() else "0"
+        return str(self._table().version) if self._is_begun else "0"
 
     def compact(self) -> None:
         """Join the pieces that many small batches leave behind, and drop what no row needs."""
-        if self._path.exists():
+        if self._is_begun:
             table = self._table()
             table.optimize.compact_files(target_rows_per_fragment=PIECE)
             table.cleanup_old_versions()
@@ -250,12 +250,17 @@ class Corpus:
     def _path(self) -> Path:
         return self.folder / TABLE
 
+    @property
+    def _is_begun(self) -> bool:
+        """Whether a first batch was written whole; a killed writer leaves a folder without a version."""
+        return any((self._path / "_versions").glob("*.manifest"))
+
     def _table(self) -> Any:  # noqa: ANN401  (Lance's data set has no public type to name lazily)
         return self._lance.dataset(self._path)
 
     def _statuses(self, ids: NDArray[np.str_]) -> dict[str, str]:
         """Give the status of those of the rows that are there already."""
-        if not self._path.exists():
+        if not self._is_begun:
             return {}
         found = self._table().to_table(columns=["id", "status"], filter=_any_of(ids))
         return dict(zip(found["id"].to_pylist(), found["status"].to_pylist(), strict=True))
