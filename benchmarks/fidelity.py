@@ -1,8 +1,9 @@
-"""Compare rendered fields with real ones: 658 FR-DEEP cut-outs of FIRST, and of NVSS from FIRST's components.
+"""Compare rendered fields with real ones: 658 FR-DEEP cut-outs of FIRST, and of NVSS.
 
-Each field is drawn without noise at the centre that its file states, with the beam the survey has there, and
-correlated with the real cut-out pixel by pixel. Noise alone keeps that below 1, so each field's ceiling is
-given beside it: the correlation that a perfect rendering would have with this real picture.
+Each field is drawn from the components of FIRST, without noise, at the centre that its file states and with
+the beam the survey has there, and correlated with the real cut-out pixel by pixel. Noise alone keeps that
+below 1, so each field's ceiling is given beside it: the correlation that a perfect rendering would have with
+this real picture.
 
 Run: ``python benchmarks/fidelity.py --write docs/rendering.md`` (two minutes, mostly to read the files).
 Writes the section of the page and ``figures/rendering.png`` beside it; without ``--write`` it only prints.
@@ -27,7 +28,8 @@ from skylobe.checkpoint import versions
 from skylobe.datasets import first_catalogue, frdeep
 from skylobe.datasets.image_files import read_image
 from skylobe.normalise import noise_level
-from skylobe.sky.components import Components, first_beam
+from skylobe.sky.components import Components
+from skylobe.sky.layouts import first_beam
 from skylobe.sky.render import FieldRenderer, RenderConfig
 
 PERCENTILES = (5, 25, 50, 75, 95)
@@ -169,12 +171,12 @@ def conclusions(first: Fields, moves: NDArray[np.float64]) -> str:
     bad = found < 0.9
     noisy = bad & (gap < 0.1)
     diffuse = bad & ~noisy & (first.missing > 0.2)
-    return f"""{bad.sum()} of {len(found)} fields are below 0.9: {noisy.sum()} of them within 0.1 of what their noise
-allows, {diffuse.sum()} lack more than a fifth of the flux above 3σ (diffuse emission that no component
-describes), {(bad & ~noisy & ~diffuse).sum()} has the flux but not the shape: two rows of the real cut-out, right
-through the source, are empty. The best shifts are spread evenly over half a pixel to either side (standard
-deviation {moves.std():.2f} pixels, {moves.std() * SCALE:.2f}″): the cut-outs were taken at the nearest whole pixel of
-the survey's images, and their headers do not say so."""
+    return f"""{bad.sum()} of {len(found)} fields are below 0.9: {noisy.sum()} of them within 0.1 of what
+their noise allows, {diffuse.sum()} lack more than a fifth of the flux above 3σ (diffuse emission that no
+component describes), {(bad & ~noisy & ~diffuse).sum()} has the flux but not the shape: two rows of the
+real cut-out, right through the source, are empty. The best shifts are spread evenly over half a pixel to
+either side (standard deviation {moves.std():.2f} pixels, {moves.std() * SCALE:.2f}″): the cut-outs were
+taken at the nearest whole pixel of the survey's images, and their headers do not say so."""
 
 
 def failures(first: Fields, count: int = 12) -> str:
@@ -195,7 +197,7 @@ def failures(first: Fields, count: int = 12) -> str:
 
 
 def chosen(first: Fields) -> list[tuple[str, int]]:
-    """Choose fields for the figure: extended ones at and above the median, then the worst by their cause."""
+    """Choose fields for the figure: extended ones at and above the median, then failures."""
     found, gap = first.correlation, first.ceiling - first.correlation
     extent = (first.real > 3 * first.noise[:, None, None]).sum((1, 2))
     shown = []

@@ -17,9 +17,10 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from skylobe.errors import ConfigError
-from skylobe.sky.components import Beam, Components
+from skylobe.sky.components import Components
 from skylobe.sky.drawing import REACH, Gaussians, draw
 from skylobe.sky.ellipses import FWHM, areas_of, moments_of
+from skylobe.sky.layouts import Beam
 from skylobe.sky.noise import PatchNoise, beam_noise, sidelobe_stripes
 
 ARCSEC = np.pi / 180 / 3600
