@@ -1,9 +1,9 @@
 """Compare rendered fields with real ones: 658 FR-DEEP cut-outs of FIRST, and of NVSS.
 
-Each field is drawn from the components of FIRST, without noise, at the centre that its file states and with
-the beam the survey has there, and correlated with the real cut-out pixel by pixel. Noise alone keeps that
-below 1, so each field's ceiling is given beside it: the correlation that a perfect rendering would have with
-this real picture.
+Each field is drawn from the components of FIRST, without noise, at the centre that its file states and
+with the beam the survey has there, and correlated with the real cut-out pixel by pixel. Noise alone keeps
+that below 1, so each field's ceiling is given beside it: the correlation that a perfect rendering would
+have with this real picture.
 
 Run: ``python benchmarks/fidelity.py --write docs/rendering.md`` (two minutes, mostly to read the files).
 Writes the section of the page and ``figures/rendering.png`` beside it; without ``--write`` it only prints.
@@ -237,7 +237,7 @@ def figure(first: Fields) -> Figure:
             labels=[f"{tick:+d}" if first_row and tick else f"{tick}" for tick in ticks[first_row]],
         )
         bar.minorticks_off()
-        bar.set_label("Jy/beam in units of σ", fontsize=9)
+        bar.set_label("brightness in σ of the noise", fontsize=9)
     return drawing
 
 
