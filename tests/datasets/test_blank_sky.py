@@ -7,6 +7,12 @@ from skylobe.normalise import noise_level
 from skylobe.sky.noise import beam_noise
 
 
+@pytest.fixture(autouse=True)
+def empty_cache(own_cache, tmp_path, monkeypatch):
+    """A harvest of some pictures must not be taken for that of all."""
+    monkeypatch.setenv("SKYLOBE_CACHE", str(tmp_path / "cache"))
+
+
 @pytest.fixture
 def few(mirror, tmp_path):
     """A folder with some of the pictures."""
