@@ -2,9 +2,9 @@
 
 Plain draws every component on the whole picture and convolves white noise with the beam; ours draws
 patches and few modes of noise. Both start from positions, so the look-up of neighbours among the 946,432
-components of FIRST is included; reading the catalogue and building its tree is not. The ways take turns on the same
-Radio Galaxy Zoo positions. Wall-clock rates are those of this machine with whatever else it did; the rate
-per two CPU seconds is that of two whole cores.
+components of FIRST is included; reading the catalogue and building its tree is not. The ways take turns on
+the same Radio Galaxy Zoo positions. Wall-clock rates are those of this machine with whatever else it did;
+the rate per two CPU seconds is that of two whole cores.
 
 Run: ``make bench`` or ``python benchmarks/render.py`` (a minute; needs FIRST's and RGZ's tables).
 """

@@ -10,15 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skylobe.errors import ConfigError, DataError
-from skylobe.sky.components import (
-    LAYOUTS,
-    Column,
-    ComponentLayout,
-    Components,
-    first_beam,
-    read_components,
-)
+from skylobe.sky.components import Components, read_components
 from skylobe.sky.ellipses import areas_of, axes_of, moments_of
+from skylobe.sky.layouts import LAYOUTS, Column, ComponentLayout, first_beam
 from skylobe.sky.render import FieldRenderer, RenderConfig
 
 BEAM = (5.4, 5.4, 0.0)

@@ -44,7 +44,7 @@ def test_noise_has_the_same_variance_at_every_pixel(beam):
 @pytest.mark.parametrize("beam", [(0.2, 0.2, 0.0), (50.0, 50.0, 0.0), (50.0, 20.0, 10.0)])
 @pytest.mark.parametrize("width", [1, 18, 100])
 def test_any_beam_and_width_will_do(beam, width):
-    noise = beam_noise(2000 if width < 100 else 50, width, beam, generator())
+    noise = beam_noise(1000 if width < 100 else 50, width, beam, generator())
     assert noise.shape[1:] == (width, width)
     assert noise.square().mean() == pytest.approx(1, rel=0.25)
 

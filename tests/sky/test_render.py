@@ -12,8 +12,9 @@ from scipy.ndimage import center_of_mass
 from skylobe.errors import ConfigError
 from skylobe.normalise import noise_level
 from skylobe.records import sky_wcs
-from skylobe.sky.components import CIRCULAR, Components, first_beam
+from skylobe.sky.components import Components
 from skylobe.sky.ellipses import FWHM
+from skylobe.sky.layouts import CIRCULAR, first_beam
 from skylobe.sky.noise import PatchNoise
 from skylobe.sky.render import FieldRenderer, RenderConfig
 
