@@ -26,7 +26,8 @@ from skylobe.index import Index
 from skylobe.normalise import prepare, standardise
 from skylobe.pretraining import pretrain
 from skylobe.records import ImageSet
-from skylobe.sky.render import Components, FieldRenderer, RenderConfig
+from skylobe.sky.components import Components
+from skylobe.sky.render import FieldRenderer, RenderConfig
 from skylobe.training import Trainer
 
 

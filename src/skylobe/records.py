@@ -70,6 +70,7 @@ def sky_wcs(position: SkyCoord, pixel_scale: float, shape: tuple[int, int]) -> W
     wcs.wcs.cdelt = [-pixel_scale / 3600, pixel_scale / 3600]
     wcs.wcs.cunit = ["deg", "deg"]
     wcs.wcs.radesys = "ICRS"
+    wcs.wcs.lonpole = 180  # the default is 0 at the northern pole itself, which is upside down
     wcs.array_shape = shape
     return wcs
 

@@ -1,7 +1,7 @@
 """Rendered FIRST fields at Radio Galaxy Zoo positions: a corpus to pre-train on without a network.
 
 Contents: pictures drawn from the Gaussian components of the VLA FIRST catalogue (14Dec17) around RGZ
-DR1 sources larger than 25″, with beam-convolved noise at the catalogued level, then normalised like
+DR1 sources larger than 25″, with noise at the catalogued level, then normalised like
 real cut-outs. *Rendered*, never real: diffuse emission is missing. Each source is drawn several times,
 with other noise and slightly other components; the images of one source share its ``source_id``.
 Classes, splits: none.
@@ -24,7 +24,7 @@ from rich.progress import track
 
 from skylobe import storage
 from skylobe.config import ScalingConfig
-from skylobe.datasets import first_catalogue, first_galaxies, frdeep, mirabest, rgz
+from skylobe.datasets import blank_sky, first_catalogue, first_galaxies, frdeep, mirabest, rgz
 from skylobe.errors import ConfigError, DataError
 from skylobe.normalise import centre, normalise
 from skylobe.records import ImageSet
@@ -67,7 +67,8 @@ def load(
         if n_sources is not None:
             rows = np.linspace(0, len(ids) - 1, min(n_sources, len(ids))).astype(int)
             ids, positions = ids[rows], positions[rows]
-        renderer = FieldRenderer(first_catalogue.components(root), config)
+        patches = blank_sky.patches(root) if config.noise == "blank_sky" else None
+        renderer = FieldRenderer(first_catalogue.components(root), config, patches=patches)
         images, rows = render_images(renderer, positions, ids, realisations, seed)
         with storage.write_atomically(cached) as path, path.open("wb") as file:
             np.savez(

@@ -1,4 +1,4 @@
-"""Everything that still knows the sky: positions, surveys, cut-outs, components, corpora of pixels in Jy/beam.
+"""What still knows the sky: positions, surveys, cut-outs, components, corpora of pixels in Jy/beam.
 
 Quantities and ``SkyCoord`` live here; past ``normalise`` there are plain tensors.
 """

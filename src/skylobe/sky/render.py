@@ -1,11 +1,12 @@
 """Gaussian components to pictures of the sky in Jy/beam: *rendered*, never real.
 
-Each catalogued component is an elliptical Gaussian, its deconvolved size convolved with the beam, at
-its peak flux. Noise is white noise convolved with the same beam. Diffuse emission that no component
-describes is missing.
+Each catalogued component is an elliptical Gaussian, its deconvolved size convolved with the beam asked
+for, at the flux catalogued for it; at the catalogue's own beam it has the catalogued peak. Stripes and
+noise are added on request. Diffuse emission that no component describes is missing.
 """
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -14,12 +15,16 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from torch import Tensor
-from torch.nn import functional
 
-from skylobe.errors import DataError
+from skylobe.errors import ConfigError
+from skylobe.sky.components import Components
+from skylobe.sky.drawing import REACH, Gaussians, draw
+from skylobe.sky.ellipses import FWHM, areas_of, moments_of
+from skylobe.sky.layouts import Beam
+from skylobe.sky.noise import PatchNoise, beam_noise, sidelobe_stripes
 
 ARCSEC = np.pi / 180 / 3600
-FWHM = float(np.sqrt(8 * np.log(2)))  # full width at half maximum of a Gaussian of unit σ
+NoiseKind = Literal["beam", "blank_sky"]
 
 
 @dataclass(frozen=True)
@@ -29,49 +34,46 @@ class RenderConfig:
     Args:
         width_pix: Pixels. Width of the square picture.
         pixel_scale: Arcsec per pixel.
-        beam: Arcsec. Full width at half maximum of the circular beam.
-        noise: Add beam-convolved noise at each field's catalogued rms.
+        beam: Arcsec. Full width at half maximum of a circular beam; or major axis, minor axis and
+            position angle (degrees, east of north) of an elliptical one.
+        noise: White noise convolved with the beam, patches of real blank sky, or none.
+        rms: Jy/beam. Noise of every field; ``None`` takes what is catalogued for the component
+            nearest to its centre.
+        sidelobes: Amplitude of stripes as a fraction of the field's brightest pixel; 0 draws none.
         flux_jitter: Standard deviation of the natural logarithm of the flux factor.
-        size_jitter: Standard deviation of the natural logarithm of the size factor.
+        size_jitter: Standard deviation of the natural logarithm of the size factor, at constant flux.
         position_jitter: Arcsec. Standard deviation of the shift, per axis.
+        angle_jitter: Degrees. Standard deviation of the turn of each component about its own centre.
+
+    Raises:
+        ConfigError: If a width, scale, beam or deviation is impossible.
     """
 
     width_pix: int = 150
     pixel_scale: float = 1.8
-    beam: float = 5.4
-    noise: bool = True
+    beam: float | Beam = 5.4
+    noise: NoiseKind | None = "beam"
+    rms: float | None = None
+    sidelobes: float = 0.0
     flux_jitter: float = 0.0
     size_jitter: float = 0.0
     position_jitter: float = 0.0
-
-
-@dataclass(frozen=True)
-class Components:
-    """Gaussian components of a catalogue, one entry each.
-
-    Args:
-        ra: Degrees, J2000.
-        dec: Degrees, J2000.
-        peak: Jy/beam.
-        rms: Jy/beam. Local noise.
-        major: Arcsec. Deconvolved full width at half maximum; 0 where unresolved.
-        minor: Arcsec. Likewise.
-        angle: Degrees. Position angle of the major axis, east of north.
-    """
-
-    ra: NDArray[np.float64]
-    dec: NDArray[np.float64]
-    peak: NDArray[np.float64]
-    rms: NDArray[np.float64]
-    major: NDArray[np.float64]
-    minor: NDArray[np.float64]
-    angle: NDArray[np.float64]
+    angle_jitter: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse columns of different lengths."""
-        lengths = {name: len(column) for name, column in vars(self).items()}
-        if len(set(lengths.values())) > 1:
-            raise DataError(f"Component columns differ in length: {lengths}; give one entry each.")
+        """Refuse what no picture has."""
+        if self.width_pix < 1 or not min(self.pixel_scale, *self.beam_axes[:2]) > 0:
+            raise ConfigError("Rendering needs a width, a pixel scale and a beam above 0.")
+        if self.noise not in (None, *get_args(NoiseKind)):
+            raise ConfigError(f"There is no noise {self.noise!r}; choose beam, blank_sky or None.")
+        jitters = (self.flux_jitter, self.size_jitter, self.position_jitter, self.angle_jitter)
+        if min(*jitters, self.sidelobes, self.rms or 0) < 0:
+            raise ConfigError("Noise, stripes and perturbations are deviations; give 0 or more.")
+
+    @property
+    def beam_axes(self) -> Beam:
+        """Major axis, minor axis (arcsec) and position angle (degrees)."""
+        return self.beam if isinstance(self.beam, tuple) else (self.beam, self.beam, 0.0)
 
 
 class FieldRenderer:
@@ -80,104 +82,137 @@ class FieldRenderer:
     Args:
         components: The catalogue.
         config: Geometry, noise, perturbation.
+        patches: Real blank sky; needed for noise of that kind.
+        device: Where everything after the look-up of neighbours is computed.
+        reach: σ. How far out a component is drawn; ``None`` draws each on its whole picture.
+
+    Raises:
+        ConfigError: If the noise asked for is not known.
     """
 
-    def __init__(self, components: Components, config: RenderConfig | None = None) -> None:
-        self.components = components
-        self.config = config or RenderConfig()
+    def __init__(
+        self,
+        components: Components,
+        config: RenderConfig | None = None,
+        *,
+        patches: PatchNoise | None = None,
+        device: torch.device | str = "cpu",
+        reach: float | None = REACH,
+    ) -> None:
+        self.components, self.config = components, config or RenderConfig()
+        self.patches, self.device, self.reach = patches, torch.device(device), reach
+        self._refuse_unknown_noise()
         self._tree = cKDTree(_unit_vectors(components.ra, components.dec))
+        source = moments_of(components.major, components.minor, components.angle)
+        beam = moments_of(*np.moveaxis(np.asarray(components.beam, dtype=float), -1, 0))
+        flux = components.peak * areas_of(source + beam) / areas_of(beam)  # Jy
+        self._chord = self._reach_of(components.major.max(initial=0))
+        self._places = self._tensor(np.radians([components.ra, components.dec]))
+        self._source, self._flux = self._tensor(source), self._tensor(flux)
 
+    @property
+    def _beam(self) -> Beam:
+        return self.config.beam_axes
+
+    def _reach_of(self, largest: float) -> float:
+        """Give the chord from a field's centre to the furthest component that can be seen in it."""
+        config = self.config
+        grown = np.hypot(largest * np.exp(3 * config.size_jitter), self._beam[0])
+        margin = REACH / FWHM * grown + 3 * config.position_jitter
+        sine = ARCSEC * (config.width_pix * config.pixel_scale / np.sqrt(2) + margin)
+        return float(2 * np.sin(np.arcsin(min(1.0, sine)) / 2))
+
+    @torch.no_grad()
     def render(
         self, positions: SkyCoord, generator: torch.Generator
     ) -> Float[Tensor, "source height width"]:
         """Draw the field around each position, in Jy/beam, north up and east left.
 
         Args:
-            positions: Field centres.
-            generator: Source of noise and perturbation.
+            positions: Field centres, between the pixels of an even width.
+            generator: Source of noise and perturbation; the same one gives the same pictures.
         """
-        config = self.config
+        config, positions = self.config, positions.icrs
         centres = _unit_vectors(positions.ra.deg, positions.dec.deg)
-        reach = (config.width_pix * config.pixel_scale / np.sqrt(2) + 30) * ARCSEC
-        found = self._tree.query_ball_point(centres, reach, workers=1)
-        field = np.repeat(np.arange(len(found)), [len(rows) for rows in found])
-        rows = np.concatenate([np.asarray(rows, dtype=np.int64) for rows in found])
-        pictures = torch.zeros(len(found), config.width_pix, config.width_pix)
-        if len(rows):
-            shapes = self._pixel_shapes(rows, positions[field], generator)
-            pictures.index_add_(0, torch.from_numpy(field), gaussians(shapes, config.width_pix))
+        parts = self._on_pixels(*self._neighbours(centres), positions, generator)
+        pictures = draw(parts, len(centres), config.width_pix, self.reach)
+        if config.sidelobes:
+            beam_pix = self._beam[0] / config.pixel_scale
+            pictures += sidelobe_stripes(pictures, config.sidelobes, beam_pix, generator)
         if config.noise:
-            pictures += self._noise_levels(centres)[:, None, None] * beam_noise(
-                len(found), config.width_pix, config.beam / config.pixel_scale, generator
-            )
+            levels = self._noise_levels(centres)[:, None, None]
+            pictures.addcmul_(levels, self._unit_noise(len(centres), generator))
         return pictures
 
-    def _pixel_shapes(
-        self, rows: NDArray[np.int64], centres: SkyCoord, generator: torch.Generator
-    ) -> Float[Tensor, "component 6"]:
-        """Give amplitude, column, row, σ major, σ minor (pixels) and angle (radians) per component."""
-        parts, config = self.components, self.config
-        shifts, factors = np.split(
-            torch.randn(len(rows), 4, generator=generator).numpy(), 2, axis=1
+    def _neighbours(self, centres: NDArray[np.float64]) -> tuple[Tensor, Tensor]:
+        """Find the components that may be seen: row of the field and of the component of each pair."""
+        found = self._tree.query_ball_point(
+            centres, self._chord, workers=torch.get_num_threads(), return_sorted=True
         )
-        east, north = _tangent_offsets(parts.ra[rows], parts.dec[rows], centres)
-        offsets = np.stack([-east, north], 1) + shifts * config.position_jitter
-        centre_pix = (config.width_pix - 1) / 2
-        stretch = np.exp(factors[:, 0] * config.size_jitter)
-        sigmas = [
-            np.hypot(axis[rows] * stretch, config.beam) / (FWHM * config.pixel_scale)
-            for axis in (parts.major, parts.minor)
-        ]
-        amplitude = parts.peak[rows] * np.exp(factors[:, 1] * config.flux_jitter)
-        pixels = offsets / config.pixel_scale + centre_pix
-        columns = [amplitude, pixels[:, 0], pixels[:, 1], *sigmas, np.radians(parts.angle[rows])]
-        return torch.from_numpy(np.stack(columns, 1).astype(np.float32))
+        counts = np.fromiter(map(len, found), dtype=np.int64, count=len(found))
+        rows = np.fromiter((row for near in found for row in near), np.int64, count=counts.sum())
+        field = np.repeat(np.arange(len(found)), counts)
+        return torch.from_numpy(field).to(self.device), torch.from_numpy(rows).to(self.device)
+
+    def _on_pixels(
+        self, field: Tensor, rows: Tensor, positions: SkyCoord, generator: torch.Generator
+    ) -> Gaussians:
+        """Perturb components, convolve them with the beam and place them on their pictures."""
+        config = self.config
+        kick = self._draw_normal(len(rows), generator)
+        centre = self._tensor(np.stack([positions.ra.rad, positions.dec.rad]))[:, field]
+        east, north, turn = _project(*self._places[:, rows], *centre)
+        east = east / ARCSEC + kick[:, 0] * config.position_jitter
+        north = north / ARCSEC + kick[:, 1] * config.position_jitter
+        turn = turn + kick[:, 4] * np.radians(config.angle_jitter)
+        beam = moments_of(*self._beam)
+        moments = _turned(self._source[rows], turn)
+        moments = moments * (2 * kick[:, 2:3] * config.size_jitter).exp() + self._tensor(beam)
+        half, difference, cross = moments.unbind(1)
+        area = (half**2 - difference**2 - cross**2).sqrt()
+        flux = self._flux[rows] * (kick[:, 3] * config.flux_jitter).exp()
+        middle = (config.width_pix - 1) / 2
+        # columns fall to the east, so the covariance changes sign
+        pixels = torch.stack([half - difference, half + difference, -cross], 1)
+        return Gaussians(
+            field,
+            (flux * float(areas_of(beam)) / area).float(),
+            (middle - east / config.pixel_scale).float(),
+            (middle + north / config.pixel_scale).float(),
+            (pixels / config.pixel_scale**2).float(),
+        )
+
+    def _draw_normal(self, count: int, generator: torch.Generator) -> Float[Tensor, "component 5"]:
+        """Draw five numbers per component: east, north, size, flux, angle."""
+        drawn = torch.randn(count, 5, generator=generator, device=generator.device)
+        return drawn.to(self.device, torch.float64)
+
+    def _unit_noise(
+        self, count: int, generator: torch.Generator
+    ) -> Float[Tensor, "source height width"]:
+        if self.config.noise == "blank_sky" and self.patches is not None:
+            return self.patches.draw(count, self.config.width_pix, generator).to(self.device)
+        major, minor, angle = self._beam
+        beam_pix = (major / self.config.pixel_scale, minor / self.config.pixel_scale, angle)
+        return beam_noise(count, self.config.width_pix, beam_pix, generator, self.device)
 
     def _noise_levels(self, centres: NDArray[np.float64]) -> Float[Tensor, " source"]:
-        """Give each field the noise catalogued for the nearest component, in Jy/beam."""
-        nearest = self._tree.query(centres, workers=1)[1]
-        return torch.from_numpy(self.components.rms[nearest].astype(np.float32))
+        """Give each field its noise in Jy/beam."""
+        if self.config.rms is not None:
+            return torch.full((len(centres),), self.config.rms, device=self.device)
+        nearest = self._tree.query(centres, workers=torch.get_num_threads())[1]
+        return self._tensor(self.components.rms[nearest]).float()
 
+    def _refuse_unknown_noise(self) -> None:
+        config = self.config
+        if config.noise == "blank_sky" and self.patches is None:
+            raise ConfigError("Noise of blank sky needs patches; give patches=PatchNoise(…).")
+        levels = self.components.rms
+        if config.noise and config.rms is None and not (len(levels) and np.isfinite(levels).all()):
+            raise ConfigError("The catalogue states no noise for some components; set rms.")
 
-def gaussians(
-    shapes: Float[Tensor, "component 6"], width_pix: int
-) -> Float[Tensor, "component height width"]:
-    """Draw each component on its own picture; row 0 is the southern edge, as in FITS.
-
-    Args:
-        shapes: Amplitude, column, row, σ of major and minor axis (pixels), position angle (radians,
-            from north through east, which is left).
-        width_pix: Pixels. Width of the picture.
-    """
-    amplitude, column, row, major, minor, angle = (
-        part[:, None, None] for part in shapes.unbind(dim=1)
-    )
-    grid = torch.arange(width_pix, dtype=shapes.dtype, device=shapes.device)
-    x, y = grid[None, None, :] - column, grid[None, :, None] - row
-    sin, cos = angle.sin(), angle.cos()
-    along, across = (y * cos - x * sin) / major, (x * cos + y * sin) / minor
-    return amplitude * torch.exp(-0.5 * (along**2 + across**2))
-
-
-def beam_noise(
-    n_fields: int, width_pix: int, beam_pix: float, generator: torch.Generator
-) -> Float[Tensor, "source height width"]:
-    """Draw unit-variance noise with the correlation of a circular Gaussian beam.
-
-    Args:
-        n_fields: Pictures to make.
-        width_pix: Pixels. Width of a picture.
-        beam_pix: Pixels. Full width at half maximum of the beam.
-        generator: Source of the noise.
-    """
-    sigma = beam_pix / FWHM
-    radius = int(np.ceil(4 * sigma))
-    kernel = torch.exp(-(torch.arange(-radius, radius + 1.0) ** 2) / (2 * sigma**2))
-    kernel = kernel / kernel.square().sum().sqrt()
-    padded = width_pix + 2 * radius
-    white = torch.randn(n_fields, 1, padded, padded, generator=generator)
-    smooth = functional.conv2d(white, kernel[None, None, None, :])
-    return functional.conv2d(smooth, kernel[None, None, :, None])[:, 0]
+    def _tensor(self, values: NDArray[np.float64]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
 
 
 def _unit_vectors(ra: NDArray[np.float64], dec: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -185,12 +220,23 @@ def _unit_vectors(ra: NDArray[np.float64], dec: NDArray[np.float64]) -> NDArray[
     return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], -1)
 
 
-def _tangent_offsets(
-    ra: NDArray[np.float64], dec: NDArray[np.float64], centres: SkyCoord
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Project onto the plane of the sky (SIN, as FIRST images); arcsec east and north."""
-    ra, dec = np.radians(ra), np.radians(dec)
-    turn, centre_dec = ra - centres.ra.rad, centres.dec.rad
-    east = np.cos(dec) * np.sin(turn)
-    north = np.sin(dec) * np.cos(centre_dec) - np.cos(dec) * np.sin(centre_dec) * np.cos(turn)
-    return east / ARCSEC, north / ARCSEC
+def _project(ra: Tensor, dec: Tensor, centre_ra: Tensor, centre_dec: Tensor) -> tuple[Tensor, ...]:
+    """Project onto the plane of the sky about the centre (SIN); angles in radians.
+
+    Returns:
+        Sines east and north, and the angle from the picture's north to that of the place, through east:
+        meridians converge towards the poles.
+    """
+    hour = ra - centre_ra
+    east = dec.cos() * hour.sin()
+    north = dec.sin() * centre_dec.cos() - dec.cos() * centre_dec.sin() * hour.cos()
+    north_east = -dec.sin() * hour.sin()
+    north_north = dec.cos() * centre_dec.cos() + dec.sin() * centre_dec.sin() * hour.cos()
+    return east, north, torch.atan2(north_east, north_north)
+
+
+def _turned(moments: Tensor, angle: Tensor) -> Tensor:
+    """Turn ellipses by an angle (radians) from north through east."""
+    half, difference, cross = moments.unbind(1)
+    cos, sin = (2 * angle).cos(), (2 * angle).sin()
+    return torch.stack([half, difference * cos - cross * sin, difference * sin + cross * cos], 1)
