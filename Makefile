@@ -22,9 +22,11 @@ bench: environment
 	@$(BIN)/python benchmarks/step.py
 	@$(BIN)/skylobe reproduce timings --seeds 4
 	@$(BIN)/python benchmarks/inference.py
+	@$(BIN)/python benchmarks/render.py
 
 results: environment
 	@$(BIN)/python benchmarks/probe.py --write
+	@$(BIN)/python benchmarks/fidelity.py --write docs/rendering.md
 
 clean:
 	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
