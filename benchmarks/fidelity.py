@@ -215,7 +215,7 @@ def chosen(first: Fields) -> list[tuple[str, int]]:
 def figure(first: Fields) -> Figure:
     """Draw real, rendered and residual pictures under one another, in units of each field's noise."""
     fields = chosen(first)
-    drawing = Figure(figsize=(12.4, 7.6), layout="constrained", dpi=130)
+    drawing = Figure(figsize=(12.4, 7.6), layout="constrained", dpi=100)
     panels = drawing.subplots(3, len(fields), sharex=True, sharey=True)
     bright, apart = AsinhNorm(3, -3, 300), AsinhNorm(3, -100, 100)
     for column, (title, row) in enumerate(fields):

@@ -177,6 +177,22 @@ def test_fields_do_not_see_each_other():
     assert not together[1].any()
 
 
+def test_an_empty_catalogue_is_empty_sky():
+    nothing = Components(*(np.zeros(0) for _ in range(7)))
+    assert not draw(nothing).any()
+    assert noise_level(draw(nothing, config=RenderConfig(rms=1e-3))) == pytest.approx(1e-3, rel=0.1)
+    with pytest.raises(ConfigError, match="rms"):
+        FieldRenderer(nothing)
+
+
+def test_a_component_at_the_corner_of_a_wide_field_is_seen():
+    """20° across, where chord and sine are no longer the same."""
+    centre, config = SkyCoord(180, 30, unit="deg"), RenderConfig(200, 360.0, 720.0, noise=None)
+    place = sky_wcs(centre, 360.0, (200, 200)).pixel_to_world(199, 199)
+    picture = draw(one(place.ra.deg, place.dec.deg), config=config)
+    assert picture.argmax() == 200 * 200 - 1
+
+
 def test_other_frames_are_the_same_sky():
     centre = SkyCoord([180.0], [30.0], unit="deg")
     renderer = FieldRenderer(many(), QUIET)

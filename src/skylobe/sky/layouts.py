@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from skylobe.sky.settings import Beam
 
 Values = NDArray[np.float64]
-
 CIRCULAR, SOUTHERN = (5.4, 5.4, 0.0), (6.4, 5.4, 0.0)  # FIRST's beams
 
 

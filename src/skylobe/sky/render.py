@@ -53,13 +53,21 @@ class FieldRenderer:
         source = moments_of(components.major, components.minor, components.angle)
         beam = moments_of(*np.moveaxis(np.asarray(components.beam, dtype=float), -1, 0))
         flux = components.peak * areas_of(source + beam) / areas_of(beam)  # Jy
-        self._margin = REACH / FWHM * np.hypot(components.major.max(initial=0), self._beam[0])
+        self._chord = self._reach_of(components.major.max(initial=0))
         self._places = self._tensor(np.radians([components.ra, components.dec]))
         self._source, self._flux = self._tensor(source), self._tensor(flux)
 
     @property
     def _beam(self) -> Beam:
         return self.config.beam_axes
+
+    def _reach_of(self, largest: float) -> float:
+        """Give the chord from a field's centre to the furthest component that can be seen in it."""
+        config = self.config
+        grown = np.hypot(largest * np.exp(3 * config.size_jitter), self._beam[0])
+        margin = REACH / FWHM * grown + 3 * config.position_jitter
+        sine = ARCSEC * (config.width_pix * config.pixel_scale / np.sqrt(2) + margin)
+        return float(2 * np.sin(np.arcsin(min(1.0, sine)) / 2))
 
     @torch.no_grad()
     def render(
@@ -85,9 +93,8 @@ class FieldRenderer:
 
     def _neighbours(self, centres: NDArray[np.float64]) -> tuple[Tensor, Tensor]:
         """Find the components that may be seen: row of the field and of the component of each pair."""
-        reach = self.config.width_pix * self.config.pixel_scale / np.sqrt(2) + self._margin
         found = self._tree.query_ball_point(
-            centres, reach * ARCSEC, workers=torch.get_num_threads(), return_sorted=True
+            centres, self._chord, workers=torch.get_num_threads(), return_sorted=True
         )
         counts = np.fromiter(map(len, found), dtype=np.int64, count=len(found))
         rows = np.fromiter((row for near in found for row in near), np.int64, count=counts.sum())
@@ -147,7 +154,8 @@ class FieldRenderer:
         config = self.config
         if config.noise == "blank_sky" and self.patches is None:
             raise ConfigError("Noise of blank sky needs patches; give patches=PatchNoise(…).")
-        if config.noise and config.rms is None and not np.isfinite(self.components.rms).all():
+        levels = self.components.rms
+        if config.noise and config.rms is None and not (len(levels) and np.isfinite(levels).all()):
             raise ConfigError("The catalogue states no noise for some components; set rms.")
 
     def _tensor(self, values: NDArray[np.float64]) -> Tensor:
