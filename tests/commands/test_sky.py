@@ -145,3 +145,22 @@ def test_fetching_rgz_prints_and_keeps_the_counts(mirror, watched, monkeypatch, 
         images = datasets.load("rgz", size_cut=28)
     assert images.name == "rgz"
     assert images.excludes == ("mirabest",)
+
+
+def test_any_finder_s_table_is_drawn(tmp_path, capsys):
+    """A PyBDSF list in degrees, at the beam of another survey, without noise."""
+    sources, table = tmp_path / "mine.csv", tmp_path / "mosaic.csv"
+    sources.write_text("name,ra,dec\nA,10,-5\n")
+    header = "RA,DEC,Peak_flux,Total_flux,Isl_rms,DC_Maj,DC_Min,DC_PA"
+    table.write_text(f"{header}\n10,-5,0.01,0.01,1e-4,0,0,0\n")
+    command = ["render", str(sources), "--out", str(tmp_path / "drawn"), "--size_cut", "null"]
+    command += ["--components", str(table), "--layout", "pybdsf", "--exclude", "[]"]
+    command += ["--settings.noise", "null", "--settings.width_pix", "33"]
+    assert cli.main(command) == 2
+    assert "does not say the image's beam" in capsys.readouterr().err
+    command += ["--component_beam", "[6, 6, 0]", "--settings.beam", "12"]
+    assert cli.main(command) == 0
+    (batch,) = Corpus(tmp_path / "drawn").batches()
+    picture = batch.pixels[0].numpy()
+    assert picture[16, 16] == picture.max() == pytest.approx(0.01, rel=1e-3)
+    assert (picture > 0.005).sum() * 1.8**2 == pytest.approx(np.pi * 6**2, rel=0.1)

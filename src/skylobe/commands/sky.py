@@ -8,7 +8,7 @@ from rich.console import Console
 
 from skylobe import terminal
 from skylobe.commands.shared import Options
-from skylobe.sky.settings import CorpusSettings, FillConfig, RenderConfig
+from skylobe.sky.settings import Beam, CorpusSettings, FillConfig, RenderConfig
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -184,6 +184,7 @@ def render(
     *,
     components: Path | None = None,
     layout: str = "first",
+    component_beam: Beam | None = None,
     settings: RenderConfig | None = None,
     realisations: int = 1,
     size_cut: float | None = 25.0,
@@ -199,6 +200,8 @@ def render(
         out: Folder of the corpus.
         components: Table of a source finder; the VLA FIRST catalogue by default.
         layout: Which columns of the table hold what: first, pybdsf, aegean or selavy.
+        component_beam: Arcsec, arcsec, degrees. Beam of the image that the components were found in,
+            where the table does not say it, as PyBDSF's and Selavy's do not.
         settings: Width, scale, beam, noise, perturbation of the fields.
         realisations: Fields per source, of other noise and perturbation.
         size_cut: Arcsec. Leave out sources of this largest angular size or less; null keeps all.
@@ -220,9 +223,10 @@ def render(
         found = rgz.select(exclusion, size_cut=size_cut)
     else:
         found = _select(read_sources(Path(sources)), exclusion, size_cut, duplicates)
-    parts = first_catalogue.components() if components is None else None
-    parts = parts or read_components(Path(str(components)), layout)
-    survey = "VLA FIRST" if components is None else Path(str(components)).stem
+    if components is None:
+        survey, parts = "VLA FIRST", first_catalogue.components()
+    else:
+        survey, parts = components.stem, read_components(components, layout, component_beam)
     made = Corpus.create(
         out,
         CorpusSettings(
