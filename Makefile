@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test lint docs bench results clean environment test-environment
+.PHONY: quickstart test lint docs bench results clean environment sky-environment test-environment
 
 quickstart: environment
 	@$(BIN)/skylobe quickstart
@@ -18,21 +18,26 @@ lint: test-environment
 docs: environment
 	@$(BIN)/python tools/cli_reference.py docs/cli.md
 
-bench: environment
+bench: sky-environment
 	@$(BIN)/python benchmarks/step.py
 	@$(BIN)/skylobe reproduce timings --seeds 4
 	@$(BIN)/python benchmarks/inference.py
 	@$(BIN)/python benchmarks/render.py
+	@$(BIN)/python benchmarks/corpus.py
 
-results: environment
+results: sky-environment
 	@$(BIN)/python benchmarks/probe.py --write
 	@$(BIN)/python benchmarks/fidelity.py --write docs/rendering.md
+	@$(BIN)/python benchmarks/sizes.py --write
 
 clean:
 	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
 
 environment: python
 	@$(PYTHON) tools/bootstrap.py
+
+sky-environment: python
+	@$(PYTHON) tools/bootstrap.py sky
 
 test-environment: python
 	@$(PYTHON) tools/bootstrap.py test sky
