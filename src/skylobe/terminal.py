@@ -80,6 +80,23 @@ def surveys(listed: "Sequence[Survey]") -> Table:
     return table
 
 
+def survey(one: "Survey") -> Table:
+    """Tabulate all that is known of a survey, and where it was read."""
+    named = {
+        "survey": f"{one.title} ({one.name})",
+        "frequency": f"{one.frequency:g} MHz",
+        "beam": f"{one.beam:g}″",
+        "pixel scale": f"{one.pixel_scale:g}″",
+        "HiPS": one.hips or "none known",
+        "SkyView": one.skyview or "none known",
+        "unit": one.unit,
+        "notes": one.notes or "none",
+        "cite": one.citation,
+        "acknowledge": one.acknowledgement,
+    }
+    return facts(named | {f"source of {part}": text for part, text in one.sources.items()})
+
+
 def counts(image_set: "ImageSet") -> Table:
     """Tabulate sources per class and published split."""
     import numpy as np

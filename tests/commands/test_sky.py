@@ -164,3 +164,14 @@ def test_any_finder_s_table_is_drawn(tmp_path, capsys):
     picture = batch.pixels[0].numpy()
     assert picture[16, 16] == picture.max() == pytest.approx(0.01, rel=1e-3)
     assert (picture > 0.005).sum() * 1.8**2 == pytest.approx(np.pi * 6**2, rel=0.1)
+
+
+def test_surveys_are_listed_and_one_is_shown_with_its_sources(capsys):
+    assert cli.main(["surveys"]) == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in ("first", "nvss", "racs-low", "racs-high", "sumss"))
+    assert cli.main(["surveys", "--name", "VLA FIRST"]) == 0
+    shown = capsys.readouterr().out
+    assert "5.4″" in shown
+    assert "source of imaging" in shown
+    assert cli.main(["surveys", "--name", "sloan"]) == 2

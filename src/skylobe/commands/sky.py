@@ -54,13 +54,20 @@ def fetch(name: str, root: Path | None = None, options: Options | None = None) -
     console.print(f"Licence: {image_set.licence or 'unknown'}", soft_wrap=True)
 
 
-def surveys() -> None:
-    """List the radio surveys that cut-outs can come from."""
-    from skylobe.sky.surveys import SURVEYS
+def surveys(name: str | None = None) -> None:
+    """List the radio surveys that cut-outs can come from.
+
+    Args:
+        name: Show everything about this survey instead, and where each fact comes from.
+    """
+    from skylobe.sky import surveys as known
 
     console = Console()
-    console.print(terminal.surveys(list(SURVEYS.values())))
-    for one in SURVEYS.values():
+    if name is not None:
+        console.print(terminal.survey(known.get(name)))
+        return
+    console.print(terminal.surveys(list(known.SURVEYS.values())))
+    for one in known.SURVEYS.values():
         console.print(f"{one.name}: cite {one.citation}", soft_wrap=True, highlight=False)
 
 

@@ -3,6 +3,7 @@
 Outlines are generous: a position outside was certainly not observed; one inside may not have been.
 """
 
+from functools import lru_cache
 from importlib import resources
 from typing import Any
 
@@ -18,6 +19,7 @@ from skylobe.sky.surveys import Cone, MocFile, Survey, Zone
 ORDER = 8  # cells of 14′
 
 
+@lru_cache(maxsize=32)
 def footprint(survey: Survey) -> Any:  # noqa: ANN401  (mocpy.MOC, of an optional package)
     """Turn a survey's outline into a ``mocpy.MOC``; cells that touch the outline are in.
 

@@ -105,7 +105,7 @@ FIRST = Survey(
         "outline": "half-degree cells with a component of the catalogue of 2014 December 17",
         "service": "SkyView name in clients of SkyView; the CDS registry has no HiPS of FIRST",
     },
-    notes="The beam is 6.4″×5.4″ south of declination +4.5°.",
+    notes="The beam is 6.4″×5.4″ south of +4°33′21″ and in the southern Galactic cap.",
 )
 
 NVSS = Survey(
