@@ -3,6 +3,7 @@
 Outlines are generous: a position outside was certainly not observed; one inside may not have been.
 """
 
+import atexit
 from functools import lru_cache
 from importlib import resources
 from typing import Any
@@ -28,6 +29,10 @@ def footprint(survey: Survey) -> Any:  # noqa: ANN401  (mocpy.MOC, of an optiona
     """
     parts = [_part(region) for region in survey.outline]
     return parts[0] if len(parts) == 1 else parts[0].union(*parts[1:])
+
+
+# mocpy's objects cannot be released once the interpreter has taken their module apart
+atexit.register(footprint.cache_clear)
 
 
 def _part(region: Zone | Cone | MocFile) -> Any:  # noqa: ANN401
