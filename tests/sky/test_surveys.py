@@ -79,6 +79,7 @@ def test_first_s_footprint_is_what_the_tool_makes(mirror: Path):
 
 
 def test_without_mocpy_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch):
+    footprints.footprint.cache_clear()
     monkeypatch.setitem(sys.modules, "mocpy", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'skylobe\[sky\]'"):
         footprints.covers(NVSS, SkyCoord(0, 0, unit="deg"))
