@@ -59,6 +59,29 @@ def test_it_is_normalised_once_and_anew_when_it_has_grown(corpus, monkeypatch):
     assert len(list((corpus.folder / "normalised").iterdir())) == 1, "the old images are gone"
 
 
+def test_a_size_cut_measures_what_the_corpus_does_not_know(tmp_path):
+    """Two blobs 14 pixels apart, by 1.8″, and one alone; a third size is catalogued."""
+    row, column = np.mgrid[:40, :40] - 19.5
+    blob = np.exp(-(row**2 + (column - 7) ** 2) / 8)
+    noise = np.random.default_rng(0).normal(0, 1e-4, (3, 40, 40))
+    pictures = [blob + blob[:, ::-1], np.exp(-(row**2 + column**2) / 8), blob]
+    pixels = torch.from_numpy((np.stack(pictures) * 1e-2 + noise).astype(np.float32))
+    made = Corpus.create(
+        tmp_path / "sky", CorpusSettings("VLA FIRST", 40, 1.8), Exclusion.of_nothing()
+    )
+    positions = SkyCoord(np.arange(3.0), np.zeros(3), unit="deg")
+    sizes = np.array([np.nan, np.nan, 60.0])
+    made.append(Rows(np.array(["double", "point", "listed"]), positions, pixels, sizes=sizes))
+    everything = datasets.load(tmp_path / "sky")
+    assert np.isnan(everything.columns["size_arcsec"][:2]).all()
+    large = datasets.load(tmp_path / "sky", size_cut=35.0)
+    assert large.source_ids.tolist() == ["double", "listed"]
+    assert large.columns["size_is_measured"].tolist() == [True, False]
+    assert 14 * 1.8 < large.columns["size_arcsec"][0] < 26 * 1.8
+    assert large.images.shape[0] == 2
+    assert datasets.load(tmp_path / "sky", size_cut=50.0).source_ids.tolist() == ["listed"]
+
+
 def test_realisations_share_their_source(tmp_path):
     settings = CorpusSettings("VLA FIRST", 40, 1.8, "float16", rendered=True)
     made = Corpus.create(tmp_path / "drawn", settings, Exclusion.of_nothing())
@@ -90,5 +113,5 @@ def test_what_cannot_be_loaded_is_refused(corpus, tmp_path):
     with pytest.raises(ConfigError, match="no option 'subset'"):
         datasets.load(corpus.folder, subset="confident")
     Corpus.create(tmp_path / "e", CorpusSettings("x", 40, 1.8), Exclusion.of_nothing())
-    with pytest.raises(DataError, match="no field shows anything"):
+    with pytest.raises(DataError, match="no field is left"):
         datasets.load(tmp_path / "e")

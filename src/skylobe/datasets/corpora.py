@@ -8,7 +8,7 @@ import hashlib
 import json
 import shutil
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -24,8 +24,9 @@ from skylobe import storage
 from skylobe.config import ScalingConfig
 from skylobe.errors import ConfigError, DataError
 from skylobe.normalise import centre, normalise
-from skylobe.records import ImageSet
+from skylobe.records import Cutout, ImageSet
 from skylobe.sky.corpus import BATCH, SETTINGS, Corpus, Rows
+from skylobe.sky.sizes import largest_angular_size
 
 WIDTH_PIX = 104  # what rotation and a 70-pixel crop can reach, with a margin
 FACTS = pa.schema(
@@ -34,6 +35,7 @@ FACTS = pa.schema(
         ("ra", pa.float64()),
         ("dec", pa.float64()),
         ("size", pa.float32()),
+        ("measured", pa.bool_()),
     ]
 )
 THREADS = 2  # sigma clipping leaves Python's lock; more gain nothing
@@ -50,6 +52,7 @@ def load(
     *,
     width_pix: int = WIDTH_PIX,
     scaling: ScalingConfig | None = None,
+    size_cut: float | None = None,
     name: str | None = None,
     citation: str = "",
     licence: str = "",
@@ -61,6 +64,8 @@ def load(
         split: Must be ``None``.
         width_pix: Pixels. Central square kept of every field; a narrower field is padded with sky.
         scaling: Intensity scaling; ``None`` is MiraBest-F's. Images are stored in 8 bits.
+        size_cut: Arcsec. Leave out sources of this largest angular size or less. Sizes that the corpus
+            does not know are measured on the fields (``sky.sizes``); ``None`` cuts and measures nothing.
         name: Name of the set; the folder's by default.
         citation: What to cite.
         licence: Terms of use of the images.
@@ -75,10 +80,13 @@ def load(
     if not scaling.quantise or scaling.method == "raw":
         raise ConfigError("Images of a corpus are stored in 8 bits; leave scaling.quantise on.")
     corpus = Corpus(path)
-    kept = _normalised(corpus, width_pix, scaling)
+    kept = _normalised(corpus, Recipe(width_pix, scaling, size_cut))
     facts = pq.read_table(kept / "facts.parquet")
     if len(facts) == 0:
-        raise DataError(f"{path}: no field shows anything above the noise; check its positions.")
+        raise DataError(
+            f"{path}: no field is left that shows anything above the noise; check its positions, "
+            "or lower the size cut."
+        )
     shape = (len(facts), 1, width_pix, width_pix)
     # copy-on-write: a tensor must be writable, the file stays as it is
     images = np.memmap(kept / "images.u8", dtype=np.uint8, mode="c", shape=shape)
@@ -92,18 +100,36 @@ def load(
         survey=settings.survey + (" (rendered)" if settings.rendered else ""),
         citation=citation,
         licence=licence,
-        columns={"size_arcsec": facts["size"].to_numpy()},
+        columns={
+            "size_arcsec": facts["size"].to_numpy(),
+            "size_is_measured": facts["measured"].to_numpy(),
+        },
         excludes=corpus.exclusion.names,
     )
 
 
-def _normalised(corpus: Corpus, width_pix: int, scaling: ScalingConfig) -> Path:
-    """Name the folder of normalised images, made if the corpus has changed since."""
-    known = json.dumps([width_pix, asdict(scaling), corpus.version()])
+@dataclass(frozen=True)
+class Recipe:
+    """How fields become the images that are kept, and which of them.
+
+    Args:
+        width_pix: Pixels. Central square.
+        scaling: Intensity scaling.
+        size_cut: Arcsec; ``None`` keeps all sizes.
+    """
+
+    width_pix: int
+    scaling: ScalingConfig
+    size_cut: float | None
+
+
+def _normalised(corpus: Corpus, recipe: Recipe) -> Path:
+    """Name the folder of normalised images, made if corpus or recipe have changed since."""
+    known = json.dumps([asdict(recipe), corpus.version()])
     key = hashlib.sha256(known.encode()).hexdigest()[:12]
     folder = corpus.folder / "normalised" / key
     if not (folder / "facts.parquet").exists():
-        shutil.rmtree(folder.parent, ignore_errors=True)  # of an earlier state, or other settings
+        shutil.rmtree(folder.parent, ignore_errors=True)
         total = -(-corpus.counts()["accepted"] // BATCH)
         batches = track(corpus.batches(), "Normalising", total=total)
         tables = [FACTS.empty_table()]
@@ -113,8 +139,8 @@ def _normalised(corpus: Corpus, width_pix: int, scaling: ScalingConfig) -> Path:
             ThreadPoolExecutor(THREADS) as pool,
         ):
             for rows in batches:
-                images, table = _normalise_batch(rows, width_pix, scaling, pool)
-                images.tofile(file)
+                images, table = _normalise_batch(rows, corpus.settings.pixel_scale, recipe, pool)
+                np.array(images, dtype=np.uint8).tofile(file)
                 tables.append(table)
         with storage.write_atomically(folder / "facts.parquet") as path:
             pq.write_table(pa.concat_tables(tables), path)
@@ -122,29 +148,35 @@ def _normalised(corpus: Corpus, width_pix: int, scaling: ScalingConfig) -> Path:
 
 
 def _normalise_batch(
-    rows: Rows, width_pix: int, scaling: ScalingConfig, pool: Executor
-) -> tuple[NDArray[np.uint8], pa.Table]:
-    """Normalise fields side by side; give the images that show something, and what they show."""
-    one = partial(_normalise_one, width_pix=width_pix, scaling=scaling)
-    images = list(pool.map(one, rows.pixels.numpy()))
-    good = np.array([image is not None for image in images])
-    stacked = np.stack([image for image in images if image is not None]) if good.any() else None
+    rows: Rows, pixel_scale: float, recipe: Recipe, pool: Executor
+) -> tuple[list[NDArray[np.uint8]], pa.Table]:
+    """Normalise fields side by side; give the images that are kept, and what they show."""
+    sizes = np.full(len(rows), np.nan) if rows.sizes is None else np.array(rows.sizes, float)
+    unknown = np.isnan(sizes)
+    fields = rows.pixels.numpy()
+    if recipe.size_cut is not None:
+        cutouts = (
+            Cutout(fields[row], rows.positions[row], pixel_scale) for row in np.flatnonzero(unknown)
+        )
+        sizes[unknown] = list(pool.map(largest_angular_size, cutouts))
+    large = recipe.size_cut is None or np.nan_to_num(sizes) > recipe.size_cut
+    wanted = np.flatnonzero(np.broadcast_to(large, len(rows)))
+    found = list(pool.map(partial(_normalise_one, recipe=recipe), fields[wanted]))
+    good = wanted[[image is not None for image in found]]
     source_ids = rows.ids if rows.source_ids is None else rows.source_ids
-    sizes = np.full(len(rows), np.nan) if rows.sizes is None else rows.sizes
     columns = [
         pa.array(source_ids[good].tolist(), pa.string()),
         pa.array(rows.positions.ra.deg[good]),
         pa.array(rows.positions.dec.deg[good]),
         pa.array(sizes[good], pa.float32()),
+        pa.array(unknown[good] & np.isfinite(sizes[good])),
     ]
-    nothing = np.empty((0, width_pix, width_pix), dtype=np.uint8)
-    return nothing if stacked is None else stacked, pa.Table.from_arrays(columns, schema=FACTS)
+    images = [image for image in found if image is not None]
+    return images, pa.Table.from_arrays(columns, schema=FACTS)
 
 
-def _normalise_one(
-    pixels: NDArray[np.float32], width_pix: int, scaling: ScalingConfig
-) -> NDArray[np.uint8] | None:
+def _normalise_one(pixels: NDArray[np.float32], recipe: Recipe) -> NDArray[np.uint8] | None:
     try:
-        return centre(normalise(pixels, scaling), width_pix)
+        return centre(normalise(pixels, recipe.scaling), recipe.width_pix)
     except DataError:  # blank, or fainter than the noise
         return None
