@@ -91,14 +91,15 @@ def cutout(
         survey: Name of the survey; `skylobe surveys` lists them.
         size: Arcsec. Side of the square.
         out: FITS file to write.
-        preview: PNG file to write as well.
+        preview: PNG, PDF or SVG file to write as well.
         pixel_scale: Arcsec per pixel; the survey's own by default.
         service: hips2fits or skyview; by default the first that has the survey.
         mosaics: Folder of FITS mosaics to cut out of, instead of asking a service.
         resolve: Look an object's name up in Sesame, over the network.
         min_finite: Share of the pixels that must be measured.
     """
-    from skylobe.sky import cutouts
+    from skylobe import plots
+    from skylobe.sky import cutouts, pictures
 
     found = cutouts.fetch(
         position,
@@ -113,7 +114,7 @@ def cutout(
     console = Console()
     written = [cutouts.save(found, out)]
     if preview is not None:
-        written.append(cutouts.save_preview(found, preview))
+        written.append(plots.save(pictures.picture(found), preview))
     height, width = found.pixels.shape
     console.print(
         f"{found.source_id}: {height}×{width} pixels of {found.pixel_scale:g}″, {found.survey}; "

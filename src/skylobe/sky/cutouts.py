@@ -15,11 +15,9 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.units import Quantity
-from PIL import Image
 
 from skylobe import __version__, storage
 from skylobe.errors import ConfigError
-from skylobe.normalise import noise_level
 from skylobe.records import Cutout
 from skylobe.sky import footprints, surveys
 from skylobe.sky.positions import parse_position
@@ -27,8 +25,6 @@ from skylobe.sky.services import SERVICES, answers, http
 from skylobe.sky.services.http import Request
 from skylobe.sky.services.mosaics import Mosaics
 from skylobe.sky.surveys import Survey
-
-PREVIEW_WIDTH = 600  # pixels of a preview, at least
 
 
 def fetch(
@@ -257,21 +253,3 @@ def save(cutout: Cutout, path: Path, *, origin: str = "") -> Path:
 
 def _ascii(text: str) -> str:
     return text.encode("ascii", "replace").decode("ascii")
-
-
-def save_preview(cutout: Cutout, path: Path) -> Path:
-    """Write a cut-out as a picture to look at: inverse hyperbolic sine, north up, east left.
-
-    Args:
-        cutout: What to show; blank pixels become black.
-        path: Ends in ``.png``.
-    """
-    sigma = noise_level(cutout.pixels) or 1.0
-    shown = np.arcsinh(np.nan_to_num(cutout.pixels / sigma).clip(-1))
-    low, high = shown.min(), max(shown.max(), shown.min() + 1e-6)
-    grey = ((shown - low) / (high - low) * 255).astype(np.uint8)[::-1]
-    times = max(1, round(PREVIEW_WIDTH / grey.shape[1]))
-    picture = Image.fromarray(np.kron(grey, np.ones((times, times), dtype=np.uint8)))
-    with storage.write_atomically(path) as temporary:
-        picture.save(temporary, format="PNG")
-    return path
