@@ -26,7 +26,7 @@ from scipy.ndimage import shift
 from skylobe import plots, results, storage
 from skylobe.checkpoint import versions
 from skylobe.datasets import first_catalogue, frdeep
-from skylobe.datasets.image_files import read_image
+from skylobe.image_files import read_image
 from skylobe.normalise import noise_level
 from skylobe.sky.components import Components
 from skylobe.sky.layouts import first_beam

@@ -22,8 +22,8 @@ from scipy.spatial.distance import pdist
 
 from skylobe import plots, results, storage
 from skylobe.datasets import first_catalogue, rgz
-from skylobe.datasets.image_files import read_image
 from skylobe.errors import DataError
+from skylobe.image_files import read_image
 from skylobe.records import Cutout
 from skylobe.sky.render import Components
 from skylobe.sky.sizes import SizeRule, measure_many, source_pixels

@@ -31,13 +31,13 @@ from torch import Tensor
 from skylobe import storage
 from skylobe.classifier import Classifier
 from skylobe.config import ScalingConfig
-from skylobe.datasets.image_files import ENDINGS, read_image
-from skylobe.datasets.table import WIDTH_PIX, as_text, find_column, normalised, stem
+from skylobe.datasets.table import WIDTH_PIX, normalised, stem
 from skylobe.errors import ConfigError, DataError
+from skylobe.image_files import ENDINGS, read_image
 from skylobe.inference import fastest
 from skylobe.normalise import as_float
 from skylobe.records import ImageSet
-from skylobe.sky.catalogues import FORMATS, read_catalogue
+from skylobe.sky.catalogues import FORMATS, as_text, find_column, read_catalogue
 
 OK = "ok"
 PART = 512  # sources per part

@@ -92,14 +92,19 @@ def test_sources_are_read_off_tables_of_any_names_and_units(tmp_path):
     found = read_sources(tmp_path / "plain.csv")
     assert found.ids.tolist() == ["A", "B"]
     assert np.isnan(found.sizes).all()
+    (tmp_path / "text.csv").write_text("id,ra,dec\nA,13:45:41.2,-00:30:00\n")
+    found = read_sources(tmp_path / "text.csv")
+    assert found.positions.ra.deg[0] == pytest.approx(206.42166667)
+    assert found.positions.dec.deg[0] == -0.5
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("name,ra\nA,1\n", "no dec column; name one dec"),
-        ("name,ra,dec\nA,one,2\n", "not degrees"),
-        ("name,ra,dec\nA,1,95\n", "not degrees"),
+        ("name,ra,dec\nA,one,two\n", "cannot be read"),
+        ("name,ra,dec\nA,1,95\n", "cannot be read"),
+        ("name,ra,dec\nA,1,5\nB,,7\n", "row 2 has no position"),
     ],
 )
 def test_tables_without_usable_positions_are_refused(tmp_path, text, message):

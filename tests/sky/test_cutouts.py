@@ -14,13 +14,13 @@ from PIL import Image
 
 from sky.fake_services import FakeServices, peak_at
 from skylobe import cli
-from skylobe.datasets.image_files import read_image
 from skylobe.errors import (
     ConfigError,
     NoPixelsError,
     OutsideFootprintError,
     PositionError,
 )
+from skylobe.image_files import read_image
 from skylobe.records import Cutout
 from skylobe.sky import cutouts
 from skylobe.sky.services import http

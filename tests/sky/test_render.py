@@ -271,7 +271,7 @@ def test_noise_that_nobody_knows_is_refused():
 @pytest.fixture(scope="module")
 def real_fields(mirror):
     """Every eleventh FR-DEEP cut-out of FIRST, with where it is."""
-    from skylobe.datasets.image_files import read_image
+    from skylobe.image_files import read_image
 
     files = [read_image(path) for path in sorted((mirror / "frdeep/FIRST").glob("*.fz"))[::11]]
     places = SkyCoord([file.position for file in files])

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skylobe.datasets import rgz
-from skylobe.datasets.image_files import read_image
+from skylobe.image_files import read_image
 from skylobe.records import Cutout
 from skylobe.sky.sizes import SizeRule, largest_angular_size, measure_many, source_pixels
 

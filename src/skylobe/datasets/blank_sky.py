@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from skylobe import storage
 from skylobe.datasets import frdeep
-from skylobe.datasets.image_files import read_image
 from skylobe.errors import DataError
+from skylobe.image_files import read_image
 from skylobe.sky.noise import PatchNoise, blank_patches
 
 SAMPLE = "mirabest/fits_sample"

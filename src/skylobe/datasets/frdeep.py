@@ -18,8 +18,8 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from skylobe import storage
-from skylobe.datasets.image_files import positions_of, read_image
 from skylobe.errors import ConfigError, DataError
+from skylobe.image_files import positions_of, read_image
 from skylobe.normalise import normalise
 from skylobe.records import ImageSet
 

@@ -36,11 +36,10 @@ from astropy.wcs.utils import proj_plane_pixel_scales
 from numpy.typing import NDArray
 
 from skylobe import storage
-from skylobe.datasets.table import as_text
 from skylobe.errors import ConfigError, DataError
 from skylobe.normalise import normalise
 from skylobe.records import ImageSet
-from skylobe.sky.catalogues import read_catalogue
+from skylobe.sky.catalogues import as_text, read_catalogue
 
 FIELDS = ("COSMOS", "XMMLSS")
 CLASSES = ("FRI", "FRII")

@@ -25,8 +25,8 @@ from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
 from skylobe import storage
-from skylobe.datasets.image_files import read_image
 from skylobe.errors import ConfigError, DataError, UnsafePickleError
+from skylobe.image_files import read_image
 from skylobe.normalise import normalise
 from skylobe.records import ImageSet
 

@@ -12,26 +12,24 @@ from typing import Any
 
 import numpy as np
 import torch
-from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
 from numpy.typing import NDArray
 
 from skylobe.config import ScalingConfig
-from skylobe.datasets.image_files import ENDINGS, ImageFile, positions_of, read_image
 from skylobe.errors import ConfigError, DataError
+from skylobe.image_files import ENDINGS, ImageFile, positions_of, read_image
 from skylobe.normalise import normalise
 from skylobe.records import SPLITS, ImageSet
-from skylobe.sky.catalogues import read_catalogue
+from skylobe.sky.catalogues import (
+    KNOWN_NAMES,
+    as_text,
+    find_column,
+    positions_in,
+    read_catalogue,
+)
 
-KNOWN_NAMES = {
-    "id": ("source_id", "id", "name", "source", "id_str"),
-    "file": ("file", "filename", "file_loc", "path", "image"),
-    "ra": ("ra", "raj2000", "ra_deg", "ra_j2000"),
-    "dec": ("dec", "dej2000", "decj2000", "dec_deg", "dec_j2000"),
-    "label": ("label", "class", "label_name"),
-    "split": ("split",),
-}
+PARTS = ("id", "file", "ra", "dec", "label", "split")
 WIDTH_PIX = 150
 PICTURE_SCALING = ScalingConfig("raw", circular=False)
 
@@ -63,7 +61,7 @@ def load(
         ConfigError: If a split is asked for and there is none.
     """
     table = read_catalogue(path)
-    columns = {part: find_column(table, part) for part in KNOWN_NAMES}
+    columns = {part: find_column(table, part) for part in PARTS}
     for part in ("id", "file"):
         if columns[part] is None:
             raise DataError(
@@ -142,23 +140,6 @@ def stem(path: Path) -> str:
     return path.name[: -len(max(endings, key=len))] if endings else path.name
 
 
-def find_column(table: Table, part: str) -> Any:  # noqa: ANN401  (astropy column)
-    """Find the column of one of ``KNOWN_NAMES``; ``None`` if there is none."""
-    found = [name for name in table.colnames if name.lower() in KNOWN_NAMES[part]]
-    if not found:
-        return None
-    best = min(found, key=lambda name: KNOWN_NAMES[part].index(name.lower()))
-    return table[best]
-
-
-def as_text(column: Iterable[Any]) -> list[str]:
-    """Give the entries as text; masked ones are empty."""
-    return [
-        "" if value is np.ma.masked else value.decode() if isinstance(value, bytes) else str(value)
-        for value in column
-    ]
-
-
 def _distinct(column: Iterable[Any], path: Path) -> NDArray[np.str_]:
     ids = np.array(as_text(column))
     names, counts = np.unique(ids, return_counts=True)
@@ -223,17 +204,7 @@ def _positions(
 ) -> SkyCoord | None:
     """Take positions from the table, else from the files' WCS."""
     if ra is not None and dec is not None:
-        sexagesimal = np.asarray(ra).dtype.kind in "SUO"
-        units = (u.hourangle, u.deg) if sexagesimal else (u.deg, u.deg)
-        try:
-            if not sexagesimal:
-                ra, dec = (np.ma.filled(np.ma.asarray(c, float), np.nan) for c in (ra, dec))
-                return SkyCoord(ra, dec, unit=units)
-            return SkyCoord(as_text(ra), as_text(dec), unit=units)
-        except (ValueError, u.UnitsError) as error:
-            raise DataError(
-                f"{path}: ra or dec cannot be read ({error}); write degrees, or 12:34:56 −00:30:00."
-            ) from None
+        return positions_in(ra, dec, path)
     return positions_of(files)
 
 

@@ -1,6 +1,7 @@
 """Tables of sources: reading any format; which sources are near which, groups, duplicates."""
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,14 @@ from scipy.sparse.csgraph import connected_components
 from skylobe.errors import DataError
 
 EVALUATION_RADIUS = 150 * u.arcsec  # a field this close shows the same source
-SOURCE_COLUMNS = {
-    "id": ("source_id", "id", "name", "source", "rgz_name", "id_str"),
+KNOWN_NAMES = {  # of columns, the likeliest first; case does not matter
+    "id": ("source_id", "id", "name", "source", "id_str", "rgz_name"),
+    "file": ("file", "filename", "file_loc", "path", "image"),
     "ra": ("ra", "raj2000", "ra_deg", "ra_j2000", "ra_deg_cont", "_ra"),
     "dec": ("dec", "dej2000", "decj2000", "dec_deg", "dec_j2000", "dec_deg_cont", "_de"),
     "size": ("size_arcsec", "size", "las", "las_arcsec", "max_angular_extent"),
+    "label": ("label", "class", "label_name"),
+    "split": ("split",),
 }
 FORMATS = {
     ".csv": "ascii.csv",
@@ -197,38 +201,68 @@ def read_sources(path: Path) -> SourceList:
     """Read names, positions and, if there are any, sizes off a table.
 
     Args:
-        path: Any table that ``read_catalogue`` reads, with columns named as ``SOURCE_COLUMNS`` lists, in
-            upper or lower case. Positions are degrees unless the columns carry a unit; sizes arcsec.
+        path: Any table that ``read_catalogue`` reads, with columns named as ``KNOWN_NAMES`` lists.
+            Positions are degrees or sexagesimal, sizes arcsec, unless the columns carry a unit.
 
     Raises:
-        DataError: If a column is missing or holds something else.
+        DataError: If a column is missing or holds something else, or a row has no position.
     """
     table = read_catalogue(path)
-    found = {part: _column(table, part) for part in SOURCE_COLUMNS}
+    found = {part: find_column(table, part) for part in ("id", "ra", "dec", "size")}
     missing = [part for part in ("ra", "dec") if found[part] is None]
     if missing:
         raise DataError(
-            f"{path}: has no {missing[0]} column; name one {SOURCE_COLUMNS[missing[0]][0]} "
+            f"{path}: has no {missing[0]} column; name one {KNOWN_NAMES[missing[0]][0]} "
             f"(it has {', '.join(table.colnames)})."
         )
-    try:
-        positions = SkyCoord(
-            Quantity(found["ra"], u.deg), Quantity(found["dec"], u.deg), frame="icrs"
+    positions = positions_in(found["ra"], found["dec"], path)
+    unknown = ~(np.isfinite(positions.ra.deg) & np.isfinite(positions.dec.deg))
+    if unknown.any():
+        raise DataError(
+            f"{path}: row {np.flatnonzero(unknown)[0] + 1} has no position; give it one, or remove it."
         )
-    except (TypeError, ValueError, u.UnitsError) as error:
-        raise DataError(f"{path}: ra and dec are not degrees ({error}); convert them.") from None
-    if found["id"] is None:
-        names = np.array([f"row{row}" for row in range(len(table))])
-    else:
-        names = np.array([str(one) for one in found["id"]])
+    names = [f"row{row}" for row in range(len(table))] if found["id"] is None else found["id"]
     sizes = np.full(len(table), np.nan)
     if found["size"] is not None:
         sizes = np.ma.filled(np.ma.asarray(Quantity(found["size"], u.arcsec).value, float), np.nan)
-    return SourceList(names, positions, sizes)
+    return SourceList(np.array(as_text(names)), positions, sizes)
 
 
-def _column(table: Table, part: str) -> Any:  # noqa: ANN401  (astropy column)
-    lower = {name.lower(): name for name in reversed(table.colnames)}
-    names = (lower[name] for name in SOURCE_COLUMNS[part] if name in lower)
-    name = next(names, None)
-    return None if name is None else table[name]
+def positions_in(ra: Any, dec: Any, path: Path) -> SkyCoord:  # noqa: ANN401  (astropy columns)
+    """Read positions off two columns: degrees, their own units, or sexagesimal text; NaN where masked.
+
+    Raises:
+        DataError: If they are no positions.
+    """
+    sexagesimal = np.asarray(ra).dtype.kind in "SUO"
+    try:
+        if sexagesimal:
+            return SkyCoord(as_text(ra), as_text(dec), unit=(u.hourangle, u.deg))
+        return SkyCoord(_degrees(ra), _degrees(dec), unit="deg")
+    except (TypeError, ValueError, u.UnitsError) as error:
+        raise DataError(
+            f"{path}: ra or dec cannot be read ({error}); write degrees, or 12:34:56 −00:30:00."
+        ) from None
+
+
+def _degrees(column: Any) -> NDArray[np.float64]:  # noqa: ANN401
+    """Give a column's angles in degrees; bare numbers are degrees, masked ones NaN."""
+    plain: NDArray[np.float64] = np.ma.filled(np.ma.asarray(column, float), np.nan)
+    return np.asarray(Quantity(plain, getattr(column, "unit", None) or u.deg).to_value(u.deg))
+
+
+def find_column(table: Table, part: str) -> Any:  # noqa: ANN401  (astropy column)
+    """Find the column of one of ``KNOWN_NAMES``; ``None`` if there is none."""
+    found = [name for name in table.colnames if name.lower() in KNOWN_NAMES[part]]
+    if not found:
+        return None
+    best = min(found, key=lambda name: KNOWN_NAMES[part].index(name.lower()))
+    return table[best]
+
+
+def as_text(column: Iterable[Any]) -> list[str]:
+    """Give the entries as text; masked ones are empty."""
+    return [
+        "" if value is np.ma.masked else value.decode() if isinstance(value, bytes) else str(value)
+        for value in column
+    ]

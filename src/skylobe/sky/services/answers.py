@@ -15,8 +15,8 @@ from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_scales, wcs_to_celestial_frame
 from numpy.typing import NDArray
 
-from skylobe.datasets.image_files import FILTERS, REMARKS
 from skylobe.errors import NonsenseError, NoPixelsError
+from skylobe.image_files import FILTERS, REMARKS
 from skylobe.records import Cutout
 from skylobe.sky.surveys import Survey
 

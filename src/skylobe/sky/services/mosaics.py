@@ -13,9 +13,9 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
-from skylobe.datasets.image_files import FITS_ENDINGS
 from skylobe.errors import DataError, NoPixelsError, OutsideFootprintError
 from skylobe.extras import optional
+from skylobe.image_files import FITS_ENDINGS
 from skylobe.records import Cutout, sky_wcs
 from skylobe.sky.beams import Beam
 from skylobe.sky.services.tiles import Tile, index
