@@ -177,7 +177,8 @@ RACS_MID = Survey(
     acknowledgement=_ASKAP,
     hips="CSIRO/P/RACS/mid/I",
     sources={
-        "imaging": "Duchesne et al. 2023: 8.1″ to 47.5″ with declination",
+        "imaging": "Duchesne et al. 2023: 8.1″ to 47.5″ with declination; the typical 10.1″ as "
+        "commonly quoted",
         "pixel_scale": _UNREAD,
         "outline": "Duchesne et al. 2023: south of +49°",
         "service": _HIPS_IN_USE,
@@ -252,7 +253,8 @@ EMU = Survey(
     citation="Norris et al. 2011, PASA 28, 215; Hopkins et al. 2025, arXiv:2505.08271",
     acknowledgement=_ASKAP,
     sources={
-        "imaging": "Norris et al. 2021, PASA 38, e046: 944 MHz, 11″–18″ in the pilot survey",
+        "imaging": "15″: EMU's page at the ATNF; 943 MHz: abstract of the pilot survey (Kapinska et al. "
+        "2020, BAAS 52), the main survey's 943.5 MHz as commonly quoted",
         "pixel_scale": _UNREAD,
         "outline": "planned up to +30° (Norris et al. 2011); observed so far is less",
         "service": _NO_HIPS + " (CASDA)",
@@ -277,7 +279,7 @@ MIGHTEE = Survey(
         "imaging": "Heywood et al. 2022 (Early Science: about 8″, and 5″ sharper images)",
         "pixel_scale": "the published cut-outs of 114 pixels made of the Early Science mosaics",
         "outline": "four deep fields, COSMOS, XMM-LSS, ECDFS, ELAIS-S1: 4.2, 14.4 and 1.5 deg² of the "
-        "first three in Hale et al. 2025, each in a circle with room to spare",
+        "first three in Hale et al. 2025; centres as commonly quoted, each in a circle with room to spare",
         "service": _NO_HIPS,
     },
     notes="Beam and frequency differ from field to field; the header of a mosaic has its own.",
