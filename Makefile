@@ -35,7 +35,7 @@ environment: python
 	@$(PYTHON) tools/bootstrap.py
 
 test-environment: python
-	@$(PYTHON) tools/bootstrap.py test sky
+	@$(PYTHON) tools/bootstrap.py test sky map
 
 .PHONY: python
 python:

@@ -10,6 +10,8 @@ EXTRAS = {  # which extra of pyproject.toml brings a module
     "mocpy": "sky",
     "reproject": "sky",
     "radio_beam": "sky",
+    "regions": "sky",
+    "umap": "map",
 }
 
 
