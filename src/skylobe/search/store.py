@@ -203,6 +203,11 @@ class SourceIndex:
             )
 
     @property
+    def version(self) -> int:
+        """Number of the present state: another one after every change."""
+        return int(self._table.version)
+
+    @property
     def is_approximate(self) -> bool:
         """Whether there are too many rows to compare all."""
         return len(self) > self.note.exact_rows
