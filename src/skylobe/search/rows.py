@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from skylobe.config import Preprocessing
 from skylobe.errors import DataError
 from skylobe.index import as_unit
-from skylobe.normalise import prepare
+from skylobe.normalise import centre, prepare
 from skylobe.records import Cutout, Embeddings, ImageSet
 from skylobe.sky.sizes import largest_angular_size
 
 THUMBNAIL_GRID = Preprocessing()  # every thumbnail shows the same angle: 70 pixels of 1.8″
 THUMBNAIL_PIX = THUMBNAIL_GRID.crop_pix
 BATCH = 1024
+MEASURED_PIX = 150  # central square in which an extent is measured
 ANYWHERE = SkyCoord(0, 0, unit="deg")  # an extent does not depend on it
 RESERVED = ("id", "ra", "dec", "size_arcsec", "label", "survey", "split", "vector", "thumbnail")
 
@@ -88,7 +89,7 @@ def sizes(image_set: ImageSet) -> NDArray[np.float64]:
     found = np.full(len(image_set), np.nan) if known is None else np.asarray(known, dtype=float)
     if image_set.pixel_scale is not None:
         for row in np.flatnonzero(~np.isfinite(found)):
-            pixels = image_set.images[int(row), 0].numpy().astype(float)
+            pixels = centre(image_set.images[int(row), 0].numpy(), MEASURED_PIX).astype(float)
             found[row] = largest_angular_size(Cutout(pixels, ANYWHERE, image_set.pixel_scale))
     return found
 

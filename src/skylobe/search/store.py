@@ -7,7 +7,6 @@ again.
 """
 
 import json
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -117,15 +116,10 @@ class SourceIndex:
         table = tabulate(image_set, embeddings)
         fingerprint = weights_fingerprint(model)
         note = Note(model.name, fingerprint, embeddings.n_views, (image_set.name,), exact_rows)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
-            new = Path(scratch) / "new"
+        with storage.write_folder_atomically(folder) as new:
             optional("lance").write_dataset(table, new / TABLE)
             _write_note(new, note)
             cls(new, device=device).rebuild()
-            if folder.exists():
-                folder.rename(Path(scratch) / "old")
-            new.rename(folder)
         return cls(folder, device=device)
 
     def __len__(self) -> int:
