@@ -11,6 +11,7 @@ EXTRAS = {  # which extra of pyproject.toml brings a module
     "reproject": "sky",
     "radio_beam": "sky",
     "regions": "sky",
+    "pyvo": "sky",
     "umap": "map",
 }
 

@@ -7,7 +7,7 @@ neighbours; nothing is fitted again for it.
 
 import json
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -110,6 +110,39 @@ class LatentMap:
             raise DataError(
                 f"{folder}: has no map, or a damaged one; make it with skylobe map {folder}."
             ) from None
+
+
+def of_index(
+    index: SourceIndex, *, method: Method = "umap", again: bool = False, seed: int = 0
+) -> LatentMap:
+    """Give the map that is kept with an index, or make it.
+
+    Sources added since are placed among the others, and those deleted are left out.
+
+    Args:
+        index: Whose map.
+        method: As in ``fit``; a map of the other method is made anew.
+        again: Make it anew in any case.
+        seed: Of a new map.
+    """
+    if again or not (index.folder / FOLDER / NOTE).exists():
+        made = fit(index, method=method, seed=seed)
+        made.save(index.folder)
+        return made
+    kept = LatentMap.load(index.folder)
+    if kept.method != method:
+        return of_index(index, method=method, again=True, seed=seed)
+    still = np.isin(kept.ids, index.ids)
+    old = replace(kept, ids=kept.ids[still], points=kept.points[still])
+    new = np.setdiff1d(np.flatnonzero(~on_map(old, index)), index.damaged)
+    if not len(new):
+        return old
+    placed = place(old, index, index.vectors(new))
+    return replace(
+        old,
+        ids=np.concatenate([old.ids, index.ids[new]]),
+        points=np.concatenate([old.points, placed]),
+    )
 
 
 def fit(

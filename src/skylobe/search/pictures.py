@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from astropy.table import QTable
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,6 +12,7 @@ from matplotlib.ticker import NullLocator, ScalarFormatter
 from numpy.typing import NDArray
 
 from skylobe import plots
+from skylobe.errors import ConfigError
 from skylobe.search.answers import Answers
 from skylobe.search.latent_map import LatentMap
 from skylobe.search.rows import THUMBNAIL_GRID
@@ -40,14 +42,19 @@ def by_number(
         readings: Lines beside the picture: how well properties can be read from the embedding.
         logarithm: Colour by the logarithm.
 
+    Raises:
+        ConfigError: If the number is known of no source.
+
     Source: paper, Fig. 2.
     """
-    figure, panel = _canvas(made, readings)
     known = np.isfinite(values) & ((values > 0) if logarithm else True)
+    if not known.any():
+        raise ConfigError(f"{name} is known of no source; choose another column.")
+    figure, panel = _canvas(made, readings)
     order = np.random.default_rng(0).permutation(np.flatnonzero(known))  # none lies always on top
     x, y = made.points.T
     panel.scatter(x[~known], y[~known], s=_size(made), c=GREY, lw=0)
-    low, high = np.percentile(values[known], (LOW, HIGH)) if known.any() else (0.0, 1.0)
+    low, high = np.percentile(values[known], (LOW, HIGH))
     shown = panel.scatter(
         x[order], y[order], s=_size(made), c=values[order], lw=0, cmap="viridis",
         norm="log" if logarithm and low < high else "linear", vmin=low, vmax=high,
@@ -119,6 +126,17 @@ def gallery(index: SourceIndex, answers: Answers) -> Figure:
         images, captions, pixel_scale=THUMBNAIL_GRID.pixel_scale,
         n_queries=len(answers.query.images),
     )  # fmt: skip
+
+
+def lonely(index: SourceIndex, table: QTable) -> Figure:
+    """Draw outliers, the loneliest first, with their mean similarity to their neighbours."""
+    names = [str(one) for one in table["id"]]
+    captions = [
+        f"{_short(name)}\nmean S = {value:.3f}"
+        for name, value in zip(names, table["mean_similarity"], strict=True)
+    ]
+    images = index.thumbnails(index.rows_of(names))
+    return plots.gallery(images, captions, pixel_scale=THUMBNAIL_GRID.pixel_scale, n_queries=0)
 
 
 def _short(name: str) -> str:

@@ -44,7 +44,7 @@ def tabulate(image_set: ImageSet, embeddings: Embeddings) -> pa.Table:
     columns: dict[str, Any] = {"id": pa.array(distinct(image_set.source_ids))}
     columns |= _sky(image_set)
     columns["size_arcsec"] = numbers(sizes(image_set))
-    columns["label"] = pa.array(_labels(image_set), pa.string())
+    columns["label"] = pa.array([one or None for one in labels(image_set)], pa.string())
     columns["survey"] = pa.array([image_set.survey] * len(image_set), pa.string())
     splits = [None] * len(image_set) if image_set.splits is None else image_set.splits.tolist()
     columns["split"] = pa.array(splits, pa.string())
@@ -107,11 +107,12 @@ def _sky(image_set: ImageSet) -> dict[str, pa.Array]:
     return {"ra": numbers(there.ra.deg), "dec": numbers(there.dec.deg)}
 
 
-def _labels(image_set: ImageSet) -> list[str | None]:
+def labels(image_set: ImageSet) -> NDArray[np.str_]:
+    """Name each source's class, empty where it is unknown."""
     if image_set.labels is None:
-        return [None] * len(image_set)
-    names = dict(enumerate(image_set.class_names))
-    return [names.get(one) for one in image_set.labels.tolist()]
+        return np.full(len(image_set), "")
+    names = np.array([*image_set.class_names, ""])
+    return np.asarray(names[image_set.labels], dtype=np.str_)  # −1 takes the last
 
 
 def _column(values: NDArray[Any]) -> pa.Array:

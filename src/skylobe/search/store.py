@@ -227,7 +227,15 @@ class SourceIndex:
         return self._facts.drop_columns(["_rowid"])
 
     def column(self, name: str) -> NDArray[Any]:
-        """Give a column: numbers with NaN, or text with ``""``, where it is unknown."""
+        """Give a column: numbers with NaN, or text with ``""``, where it is unknown.
+
+        Raises:
+            ConfigError: If there is none of that name.
+        """
+        if name not in self.columns:
+            raise ConfigError(
+                f"{self.folder}: has no column {name!r}; choose {', '.join(self.columns)}."
+            )
         column = self._facts[name]
         if pa.types.is_string(column.type):
             return np.array([one or "" for one in column.to_pylist()], dtype=np.str_)
