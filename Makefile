@@ -23,6 +23,7 @@ bench: environment
 	@$(BIN)/skylobe reproduce timings --seeds 4
 	@$(BIN)/python benchmarks/inference.py
 	@$(BIN)/python benchmarks/render.py
+	@$(BIN)/python benchmarks/search.py
 
 results: environment
 	@$(BIN)/python benchmarks/probe.py --write
