@@ -24,6 +24,7 @@ bench: sky-environment
 	@$(BIN)/python benchmarks/inference.py
 	@$(BIN)/python benchmarks/render.py
 	@$(BIN)/python benchmarks/corpus.py
+	@$(BIN)/python benchmarks/search.py
 
 results: sky-environment
 	@$(BIN)/python benchmarks/probe.py --write
@@ -40,7 +41,7 @@ sky-environment: python
 	@$(PYTHON) tools/bootstrap.py sky
 
 test-environment: python
-	@$(PYTHON) tools/bootstrap.py test sky
+	@$(PYTHON) tools/bootstrap.py test sky map
 
 .PHONY: python
 python:

@@ -151,6 +151,15 @@ def fingerprint(images: torch.Tensor) -> str:
     return hashlib.sha256(np.ascontiguousarray(images.numpy()).data).hexdigest()[:16]
 
 
+def weights_fingerprint(model: Model) -> str:
+    """Hash what decides a model's embeddings: its weights in fp32, and its preprocessing."""
+    digest = hashlib.sha256(json.dumps(to_dict(model.preprocessing), sort_keys=True).encode())
+    for name, values in sorted(model.encoder.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(values.detach().cpu().float().numpy()).data)
+    return digest.hexdigest()[:16]
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON file of a model folder.
 

@@ -10,6 +10,9 @@ EXTRAS = {  # which extra of pyproject.toml brings a module
     "mocpy": "sky",
     "reproject": "sky",
     "radio_beam": "sky",
+    "regions": "sky",
+    "pyvo": "sky",
+    "umap": "map",
 }
 
 

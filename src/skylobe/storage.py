@@ -168,6 +168,23 @@ def write_atomically(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def write_folder_atomically(folder: Path) -> Iterator[Path]:
+    """Give an empty folder that takes the real one's place, and all it held, when the block ends well."""
+    with _writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+        try:
+            new = scratch / "new"
+            new.mkdir()
+            yield new
+            if folder.exists():
+                folder.rename(scratch / "old")
+            new.rename(folder)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
 def write_json(path: Path, content: Any) -> None:  # noqa: ANN401  (whatever JSON holds)
     """Write a JSON file, complete or not at all."""
     with write_atomically(path) as temporary:

@@ -7,6 +7,8 @@ from rich import box
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from astropy.table import QTable
+
     from skylobe.index import Neighbours
     from skylobe.probe import CurvePoint
     from skylobe.records import ImageSet
@@ -67,6 +69,20 @@ def neighbours(image_set: "ImageSet", neighbours: "Neighbours") -> Table:
     for row in zip(*columns, strict=True):
         table.add_row(*map(str, row))
     return table
+
+
+def sources(table: "QTable", columns: Sequence[str]) -> Table:
+    """Tabulate sources by some of their columns, those that they have; unknown numbers are empty."""
+    shown = [name for name in columns if name in table.colnames]
+    lines = [tuple(_cell(row[name]) for name in shown) for row in table]
+    return rows([name.replace("_", " ") for name in shown], lines)
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401  (a number, a quantity or text)
+    number = getattr(value, "value", value)
+    if not isinstance(number, float):
+        return str(number)
+    return "" if number != number else f"{number:.4f}"
 
 
 def surveys(listed: "Sequence[Survey]") -> Table:

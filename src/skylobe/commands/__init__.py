@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 from skylobe.commands.judging import evaluate, probe, reproduce
 from skylobe.commands.learning import finetune, pretrain
+from skylobe.commands.searching import draw_map, duplicates, index, outliers, search
 from skylobe.commands.showing import info, quickstart
 from skylobe.commands.sky import corpus, cutout, fetch, render, surveys
-from skylobe.commands.using import embed_set, predict, search
+from skylobe.commands.using import embed_set, predict
 
 POSITIONAL = (
     "fetch",
@@ -18,6 +19,9 @@ POSITIONAL = (
     "cutout",
     "corpus",
     "render",
+    "duplicates",
+    "outliers",
+    "map",
 )  # commands whose first argument has no option's name
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -32,7 +36,11 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "finetune": finetune,
     "evaluate": evaluate,
     "predict": predict,
+    "index": index,
     "search": search,
+    "duplicates": duplicates,
+    "outliers": outliers,
+    "map": draw_map,
     "reproduce": reproduce,
     "quickstart": quickstart,
     "info": info,

@@ -1,11 +1,10 @@
-"""Commands that use a trained model: embeddings, decisions, neighbours."""
+"""Commands that use a trained model: embeddings and decisions."""
 
 from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
 
-from skylobe import terminal
 from skylobe.commands.shared import Options, device
 
 
@@ -65,41 +64,3 @@ def predict(
         f"{done.n_sources} sources, {done.n_failed} failed, {done.n_abstained} undecided: {out}",
         soft_wrap=True,
     )
-
-
-def search(
-    data: str,
-    query: str,
-    model: str = "skylobe-fast",
-    n_neighbours: int = 11,
-    n_views: Literal[1, 8] = 8,
-    embeddings: Path | None = None,
-    options: Options | None = None,
-    out: Path | None = None,
-) -> None:
-    """Find the sources that look most like one source, by cosine similarity.
-
-    Args:
-        data: Name of a data set, a table of your own, or a folder of images, to search among.
-        query: Id of one of its sources, or an image file.
-        model: Name of a shipped model, or a model folder.
-        n_neighbours: Neighbours to show.
-        n_views: 1, or 8 to average over quarter turns and mirror images.
-        embeddings: Parquet file of the set's embeddings, made by skylobe embed with the same model;
-            without it the set is embedded now.
-        options: Of the set, such as --options.subset confident.
-        out: Gallery of the neighbours to write: PNG, PDF or SVG.
-    """
-    from skylobe import checkpoint, datasets, embedding, plots, similarity
-
-    image_set = datasets.load(data, **(options or {}))
-    loaded = checkpoint.load_model(model, device=device())
-    if embeddings is None:
-        vectors = embedding.embed(loaded, image_set, n_views=n_views, progress=True)
-    else:
-        vectors = similarity.stored_embeddings(embeddings, image_set, loaded, n_views)
-    found = similarity.search(image_set, vectors, query, loaded, n_neighbours)
-    Console().print(terminal.neighbours(image_set, found.neighbours))
-    if out is not None:
-        plots.save(similarity.draw_gallery(image_set, found), out)
-        Console().print(f"Gallery: {out}", soft_wrap=True)

@@ -1,0 +1,226 @@
+"""Whatever a person has of a source - a name, a file, a position - to a vector to search with."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from jaxtyping import Float, Int, UInt8
+from numpy.typing import NDArray
+
+from skylobe.checkpoint import Model
+from skylobe.config import ScalingConfig
+from skylobe.datasets.table import WIDTH_PIX, load_files, normalised
+from skylobe.embedding import embed
+from skylobe.errors import ConfigError, DataError, PositionError
+from skylobe.image_files import ENDINGS, ImageFile
+from skylobe.index import as_unit
+from skylobe.records import Cutout, ImageSet
+from skylobe.search.rows import thumbnails
+from skylobe.search.store import SourceIndex
+
+SAME_PLACE = 10.0  # arcsec; a source of the index this near is the one that was pointed at
+AWAY = 0.5  # weight of what a query must not look like, beside 1 for what it must
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is searched for.
+
+    Args:
+        name: Of the source, or of what was combined.
+        vector: Of length one, by the index's model.
+        images: Thumbnails of the sources that it was made of.
+        position: ICRS, of one source; ``None`` if unknown, or of several.
+        rows: Rows of the index that it was made of; they are no answers to it.
+    """
+
+    name: str
+    vector: Float[np.ndarray, " feature"]
+    images: UInt8[np.ndarray, "source height width"]
+    position: SkyCoord | None
+    rows: Int[np.ndarray, " row"]
+
+
+def of_row(index: SourceIndex, row: int) -> Query:
+    """Search from a source of the index."""
+    own = np.array([row])
+    place = index.positions[row]
+    known = np.isfinite([place.ra.deg, place.dec.deg]).all()
+    return Query(
+        name=str(index.ids[row]),
+        vector=index.vectors(own)[0],
+        images=index.thumbnails(own),
+        position=place if known else None,
+        rows=own,
+    )
+
+
+def of_image(index: SourceIndex, image_set: ImageSet, model: Model) -> Query:
+    """Search from an image.
+
+    Args:
+        index: Where to search.
+        image_set: The image.
+        model: Embeds it.
+
+    Raises:
+        ConfigError: If another model made the index.
+    """
+    index.require(model)
+    embedded = embed(model, image_set, n_views=index.note.n_views)
+    place = None if image_set.positions is None else image_set.positions[0]
+    known = place is not None and np.isfinite([place.ra.deg, place.dec.deg]).all()
+    return Query(
+        name=str(image_set.source_ids[0]),
+        vector=as_unit(embedded.vectors, embedded.source_ids)[0],
+        images=thumbnails(image_set),
+        position=place if known else None,
+        rows=np.empty(0, dtype=np.int64),
+    )
+
+
+def combined(
+    positives: Sequence[Query], negatives: Sequence[Query] = (), *, away: float = AWAY
+) -> Query:
+    """Join queries into one that looks like some and not like others.
+
+    The mean direction of the positives, minus ``away`` times that of the negatives, brought back to length
+    one. What both have in common, which is most of what two radio sources have, cancels in part: with
+    negatives all similarities are lower, and only their order counts.
+
+    Args:
+        positives: At least one.
+        negatives: Any number.
+        away: Weight of the negatives, from 0 to below 1.
+
+    Raises:
+        ConfigError: If there is no positive, the weight is outside, or nothing is left.
+
+    Source: Rocchio 1971, "Relevance feedback in information retrieval", with means on the sphere.
+    """
+    if not positives or not 0 <= away < 1:
+        raise ConfigError(
+            f"{len(positives)} positive sources with a weight of {away:g} for the negatives; give at "
+            "least one, and a weight from 0 to below 1."
+        )
+    vector = _direction(positives)
+    if negatives:
+        vector = vector - away * _direction(negatives)
+    parts = [*positives, *negatives]
+    alone = positives[0].position if len(positives) == 1 else None
+    return Query(
+        name=" + ".join(one.name for one in positives)
+        + "".join(f" − {one.name}" for one in negatives),
+        vector=as_unit(vector[None], np.array(["the combined query"]))[0],
+        images=np.concatenate([one.images for one in positives]),
+        position=alone,
+        rows=np.concatenate([one.rows for one in parts]),
+    )
+
+
+def _direction(queries: Sequence[Query]) -> NDArray[np.float32]:
+    mean = np.stack([one.vector for one in queries]).mean(axis=0)
+    unit = as_unit(mean[None], np.array(["the combined query"]))
+    return np.asarray(unit[0], dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Doors:
+    """The ways in: what a person types becomes a query.
+
+    Args:
+        index: Where to search.
+        load_model: Loads the index's model; called only if an image has to be embedded.
+        fetch: Gives the cut-out at a position; ``None`` where nothing can be fetched.
+        radius: Arcsec. A source of the index this near to a position is the one that is meant.
+        resolve: Look other text up as an object's name, over the network.
+    """
+
+    index: SourceIndex
+    load_model: Callable[[], Model]
+    fetch: Callable[[SkyCoord], Cutout] | None = None
+    radius: float = SAME_PLACE
+    resolve: bool = False
+
+    @cached_property
+    def _model(self) -> Model:
+        return self.load_model()
+
+    def query(self, text: str) -> Query:
+        """Read a query: an id of the index, an image file, or a position in any notation.
+
+        Raises:
+            DataError: If it is none of these.
+            UnavailableError: If nothing is there and it cannot be fetched.
+        """
+        if text in self.index.ids:
+            return of_row(self.index, int(self.index.rows_of([text])[0]))
+        path = Path(text)
+        if path.is_file():
+            return of_image(self.index, load_files([path], path), self._model)
+        if path.name.lower().endswith(ENDINGS):
+            raise DataError(f"{text}: no such file; correct its name.")
+        # imported here: positions knows data sets, and through them this room
+        from skylobe.sky.positions import parse_position
+
+        try:
+            place = parse_position(text, resolve=self.resolve)
+        except PositionError:
+            examples = ", ".join(self.index.ids[:3])
+            raise DataError(
+                f"{text}: neither a source of the index nor an image file nor a position; its ids look "
+                f"like {examples}, and positions like 206.42 +23.38."
+            ) from None
+        return self.at(place)
+
+    def at(self, place: SkyCoord) -> Query:
+        """Search from the source of the index at a position, or from a cut-out fetched there.
+
+        Raises:
+            DataError: If nothing of the index is there and nothing can be fetched.
+        """
+        separation = place.separation(self.index.positions).to_value(u.arcsec)
+        known = np.isfinite(separation)
+        nearest = int(np.argmin(np.where(known, separation, np.inf)))
+        if known.any() and separation[nearest] <= self.radius:
+            return of_row(self.index, nearest)
+        if self.fetch is None:
+            there = place.to_string("hmsdms", precision=1)
+            nearby = (
+                f"the nearest is {self.index.ids[nearest]} at {_angle(separation[nearest])}"
+                if known.any()
+                else "its sources have no positions"
+            )
+            raise DataError(
+                f"{there}: the index has no source within {self.radius:g}″ ({nearby}); name a survey "
+                "with --survey to fetch a cut-out, or give an image file."
+            )
+        return of_image(self.index, as_image_set(self.fetch(place)), self._model)
+
+
+def as_image_set(cutout: Cutout) -> ImageSet:
+    """Normalise a cut-out as every image of a survey is."""
+    file = ImageFile(cutout.pixels, cutout.position, cutout.pixel_scale)
+    ids = np.array([cutout.source_id])
+    place = cutout.position.icrs
+    return ImageSet(
+        name=cutout.source_id,
+        images=normalised([file], ids, min(WIDTH_PIX, cutout.pixels.shape[0]), ScalingConfig()),
+        source_ids=ids,
+        positions=SkyCoord([place.ra.deg], [place.dec.deg], unit="deg"),
+        pixel_scale=cutout.pixel_scale,
+        survey=cutout.survey,
+    )
+
+
+def _angle(arcsec: float) -> str:
+    """Write an angle in the unit that suits it.
+
+    >>> _angle(12.3), _angle(7200.0)
+    ('12.3″', '2.0°')
+    """
+    return f"{arcsec:.1f}″" if arcsec < 600 else f"{arcsec / 3600:.1f}°"
