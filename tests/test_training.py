@@ -25,8 +25,9 @@ from skylobe.config import (
 )
 from skylobe.encoder import build_encoder
 from skylobe.errors import CheckpointError, CollapseError, ConfigError
+from skylobe.feeding import image_rows
 from skylobe.schedule import Plan, batch_sources, learning_rate
-from skylobe.training import STATE_FILE, Trainer, image_rows, monitor_steps
+from skylobe.training import STATE_FILE, Trainer, monitor_steps
 
 TINY = PretrainConfig(
     encoder=EncoderConfig(stem="fast", width=8),

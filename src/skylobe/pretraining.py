@@ -20,6 +20,7 @@ from skylobe.config import Preprocessing, PretrainConfig, to_dict
 from skylobe.embedding import embed
 from skylobe.encoder import Encoder, build_encoder
 from skylobe.errors import CheckpointError, ConfigError
+from skylobe.feeding import image_rows
 from skylobe.health import effective_rank, feature_spread
 from skylobe.morphology import measure
 from skylobe.normalise import corpus_statistics, prepare
@@ -30,7 +31,7 @@ from skylobe.probe import (
 )
 from skylobe.records import ImageSet
 from skylobe.sky.catalogues import EVALUATION_RADIUS, near
-from skylobe.training import Trainer, Watch, image_rows
+from skylobe.training import Trainer, Watch
 
 HEALTH_SAMPLE = 512  # images of the corpus on which spread and rank are measured
 
