@@ -35,6 +35,18 @@ class Part:
         """Take this device's share of what belongs to a whole batch, along the last axis."""
         return batch[..., self.rank :: self.n_devices]
 
+    def refuse_unequal(self, batch_size: int) -> None:
+        """Insist on equal shares: gradients and batch statistics are averaged over devices.
+
+        Raises:
+            ConfigError: If the sources of a batch cannot be dealt evenly.
+        """
+        if batch_size % self.n_devices:
+            raise ConfigError(
+                f"A batch of {batch_size} sources cannot be dealt to {self.n_devices} devices; "
+                "give a train.batch_size that can."
+            )
+
 
 ALONE = Part()
 

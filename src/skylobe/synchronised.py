@@ -44,7 +44,8 @@ class _Shared(nn.modules.batchnorm._BatchNorm):
         if not self.training or not distributed.is_initialized():
             plain: Tensor = super().forward(input)
             return plain
-        values, axes = input.float(), [0, *range(2, input.ndim)]
+        values = input.to(torch.promote_types(input.dtype, torch.float32))
+        axes = [0, *range(2, input.ndim)]
         count = input.numel() // input.shape[1] * distributed.get_world_size()
         mean = _sum(values.sum(axes)) / count
         shape = (1, -1, *[1] * (input.ndim - 2))

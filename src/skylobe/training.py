@@ -20,7 +20,7 @@ from skylobe.byol import Byol
 from skylobe.config import Preprocessing, PretrainConfig, ViewConfig
 from skylobe.devices import Part, compile_in_place, explained, launch, repeatable, send
 from skylobe.encoder import Encoder
-from skylobe.errors import CheckpointError, CollapseError, ConfigError
+from skylobe.errors import CheckpointError, CollapseError
 from skylobe.feeding import WINDOW, Feed, Resident, Streamed, central, fits, image_rows
 from skylobe.journal import Journal, journal, progress
 from skylobe.normalise import standardise
@@ -70,7 +70,7 @@ class Trainer:
         self.part = Part(self.fabric.global_rank, self.fabric.world_size)
         self.images, self.rows, self.measures = corpus.images, image_rows(corpus), measures
         self.plan = Plan.of(len(self.rows), train)
-        self._refuse_unequal_shares()
+        self.part.refuse_unequal(self.plan.batch_size)
         self.method = self._prepare(method)
         trained = [p for p in method.parameters() if p.requires_grad]
         optimiser = torch.optim.SGD(
@@ -81,14 +81,6 @@ class Trainer:
         self.step = 0
         self._clock = time.monotonic()
         self._saved: int | None = None
-
-    def _refuse_unequal_shares(self) -> None:
-        """Insist on equal shares of a batch: gradients and batch statistics are averaged."""
-        if self.plan.batch_size % self.part.n_devices:
-            raise ConfigError(
-                f"A batch of {self.plan.batch_size} sources cannot be dealt to "
-                f"{self.part.n_devices} devices; give a train.batch_size that can."
-            )
 
     def _prepare(self, method: Byol) -> Byol:
         """Give the networks their memory format, batch norm and compiled form."""
