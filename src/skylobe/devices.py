@@ -4,10 +4,12 @@ The loop asks here once, before its first step. One process drives one device; s
 ``torchrun``, whose numbers of devices and machines then count.
 """
 
+import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -65,6 +67,22 @@ def launch(config: TrainConfig) -> Fabric:
     )
     fabric.launch()
     return fabric
+
+
+@contextmanager
+def in_turn(folder: Path) -> Iterator[None]:
+    """Let the processes of one machine do something one after another, such as making the same files.
+
+    Args:
+        folder: A place that all of them see; made if there are several.
+    """
+    if int(os.environ.get("LOCAL_WORLD_SIZE", "1")) == 1:
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".turn").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def send(tensor: Tensor, device: torch.device) -> Tensor:
