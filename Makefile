@@ -20,6 +20,7 @@ docs: environment
 
 bench: sky-environment
 	@$(BIN)/python benchmarks/step.py
+	@$(BIN)/python benchmarks/pretrain.py
 	@$(BIN)/skylobe reproduce timings --seeds 4
 	@$(BIN)/python benchmarks/inference.py
 	@$(BIN)/python benchmarks/render.py

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from conftest import STILL
 from skylobe.augment import Geometry, draw_geometry, make_views, resample, two_views
 from skylobe.config import SUPERVISED_VIEWS, ViewConfig
+from skylobe.devices import Part
 from skylobe.errors import ConfigError
 
 
@@ -94,6 +95,18 @@ def test_views_differ_between_views_and_images_and_repeat_with_the_seed():
     assert not torch.allclose(first[0], first[1]), "each image has draws of its own"
     assert first.device == image.device
     assert first.dtype == torch.float32
+
+
+@pytest.mark.parametrize("n_devices", [2, 3])
+def test_an_image_gets_the_same_views_on_any_number_of_devices(n_devices):
+    images = noise(12)
+    whole = two_views(images, ViewConfig(), generator(3))
+    for rank in range(n_devices):
+        part = Part(rank, n_devices)
+        mine = images[rank::n_devices]
+        share = two_views(mine, ViewConfig(), generator(3), part=part)
+        for one, every in zip(share, whole, strict=True):
+            torch.testing.assert_close(one, every[rank::n_devices])
 
 
 def test_second_images_feed_the_second_view():

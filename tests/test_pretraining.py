@@ -1,5 +1,6 @@
 import csv
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -21,7 +22,7 @@ from skylobe.config import (
 )
 from skylobe.embedding import embed
 from skylobe.encoder import build_encoder
-from skylobe.errors import CheckpointError, ConfigError
+from skylobe.errors import CheckpointError, ConfigError, DataError
 from skylobe.health import feature_spread
 from skylobe.pretraining import pretrain, refuse_overlap, standard_measures
 from skylobe.probe import cross_validated_error
@@ -119,6 +120,26 @@ def test_other_settings_or_data_need_another_folder(finished):
         pretrain(lobes(96), folder, other)
     with pytest.raises(CheckpointError, match="another corpus"):
         pretrain(lobes(96, seed=1), folder, TINY)
+
+
+def test_a_run_may_go_on_elsewhere(finished):
+    """Where a run computes may change, what it computes may not."""
+    folder, model = finished
+    moved = replace(TINY, train=replace(TINY.train, checkpoint_minutes=1.0, compile=False))
+    assert pretrain(lobes(96), folder, moved).provenance["steps"] == model.provenance["steps"]
+
+
+@pytest.mark.parametrize("damage", ["blank", "nan"])
+def test_a_corpus_with_corrupt_rows_is_refused_in_a_sentence(tmp_path, damage):
+    corpus = lobes(20)
+    images = corpus.images.float() / 255
+    images[7] = 0.25 if damage == "blank" else images[7]
+    images[7, 0, 3, 3] = math.nan if damage == "nan" else images[7, 0, 3, 3]
+    with pytest.raises(
+        DataError, match=r"1 of 20 images, that of synthetic-7 .*leave these rows out"
+    ):
+        pretrain(replace(corpus, images=images), tmp_path / "run", TINY)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_corpus_that_shows_evaluated_sources_is_refused(tmp_path):

@@ -98,8 +98,8 @@ def test_training_embedding_and_search_see_the_same_tensor(corpus, tmp_path):
     preprocessing = skylobe.load_model(_tiny_model(tmp_path)).preprocessing
     method = Byol(build_encoder(config.encoder))
     run = Trainer(method, corpus, preprocessing, config, tmp_path / "run")
-    first, second = run.draw_views(torch.arange(4))
-    prepared = prepare(corpus.images[:4], preprocessing, pixel_scale=corpus.pixel_scale)
+    first, second = run.draw_views()
+    prepared = prepare(corpus.images[run.sources()], preprocessing, pixel_scale=corpus.pixel_scale)
     torch.testing.assert_close(first, prepared, atol=1e-4, rtol=0)
     torch.testing.assert_close(second, prepared, atol=1e-4, rtol=0)
 

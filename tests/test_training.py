@@ -24,9 +24,10 @@ from skylobe.config import (
     ViewConfig,
 )
 from skylobe.encoder import build_encoder
-from skylobe.errors import CheckpointError, CollapseError, ConfigError
+from skylobe.errors import CheckpointError, CollapseError, ConfigError, DeviceMemoryError
+from skylobe.feeding import image_rows
 from skylobe.schedule import Plan, batch_sources, learning_rate
-from skylobe.training import STATE_FILE, Trainer, image_rows, monitor_steps
+from skylobe.training import STATE_FILE, Trainer, monitor_steps
 
 TINY = PretrainConfig(
     encoder=EncoderConfig(stem="fast", width=8),
@@ -160,6 +161,63 @@ def test_a_diverged_loss_stops_the_run(tmp_path):
     with torch.no_grad():
         run.method.predictor[0].weight.fill_(math.nan)
     with pytest.raises(CollapseError, match="loss is nan"):
+        run.run()
+
+
+def poison(run, at):
+    """Make a weight NaN after a step."""
+    original = run.train_step
+
+    def train_step():
+        loss = original()
+        if run.step == at:
+            with torch.no_grad():
+                run.method.predictor[0].weight[0, 0] = math.nan
+        return loss
+
+    run.train_step = train_step
+    return run
+
+
+@pytest.mark.parametrize("stop", [None, 9])
+def test_a_nan_never_overwrites_the_last_good_state(tmp_path, stop):
+    """Whether the loss is read before the state is due, or the state is due first."""
+    trainer(tmp_path).run(stop_after=6)
+    good = (tmp_path / STATE_FILE).read_bytes()
+    with pytest.raises(CollapseError, match=r"at step .*state of step 6 is kept in"):
+        poison(trainer(tmp_path), 9).run(stop_after=stop)
+    assert (tmp_path / STATE_FILE).read_bytes() == good
+    hasty = replace(TINY, train=replace(TINY.train, checkpoint_minutes=0.0))
+    with pytest.raises(CollapseError, match="A weight is no longer a number at step 9"):
+        poison(trainer(tmp_path, hasty), 9).run()
+    assert torch.load(tmp_path / STATE_FILE, weights_only=True)["step"] == 8
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+        MemoryError(),
+    ],
+)
+def test_a_full_device_ends_in_a_sentence_and_keeps_the_state(tmp_path, error):
+    trainer(tmp_path).run(stop_after=4)
+
+    def train_step():
+        raise error
+
+    run = trainer(tmp_path)
+    run.train_step = train_step
+    with pytest.raises(DeviceMemoryError, match=r"batches of 12 .*step 4 is kept.*batch_size"):
+        run.run()
+    assert torch.load(tmp_path / STATE_FILE, weights_only=True)["step"] == 4
+
+
+def test_other_errors_are_left_as_they_are(tmp_path):
+    run = trainer(tmp_path)
+    run.rows = None
+    with pytest.raises(AttributeError):
         run.run()
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from skylobe.config import ViewConfig
+from skylobe.devices import ALONE, Part, send
 from skylobe.normalise import as_float
 
 Views = Float[Tensor, "batch 1 height width"]
@@ -26,6 +27,7 @@ def two_views(
     generator: torch.Generator,
     *,
     second: Tensor | None = None,
+    part: Part = ALONE,
 ) -> tuple[Views, Views]:
     """Draw two independent views of every image.
 
@@ -34,14 +36,21 @@ def two_views(
         config: Steps and their strengths; the default is Table 1.
         generator: Source of every draw; the same seed gives the same views on any device.
         second: Other images of the same sources for the second view; ``None`` uses ``images`` twice.
+        part: As of ``make_views``.
 
     Source: paper, Section 2.3, Tables 1 and 2.
     """
-    first = make_views(images, config, generator)
-    return first, make_views(images if second is None else second, config, generator)
+    first = make_views(images, config, generator, part=part)
+    second = images if second is None else second
+    return first, make_views(second, config, generator, part=part)
 
 
-def make_views(images: Tensor, config: ViewConfig, *generators: torch.Generator) -> Views:
+def make_views(
+    images: Tensor,
+    config: ViewConfig,
+    *generators: torch.Generator,
+    part: Part = ALONE,
+) -> Views:
     """Draw one view of every image.
 
     Args:
@@ -49,14 +58,16 @@ def make_views(images: Tensor, config: ViewConfig, *generators: torch.Generator)
         config: Steps and their strengths.
         generators: Source of every draw; of several, each draws for its equal share of the images, as
             if it were alone.
+        part: What ``images`` are of a batch: the draws are those of the whole batch, so that an image
+            gets the same view on any number of devices.
     """
-    n_images = len(images) // len(generators)
+    n_images = len(images) * part.n_devices // len(generators)
     draws = [
         (draw_geometry(n_images, config, one), draw_photometry(n_images, config, one))
         for one in generators
     ]
-    geometry = _join([geometry for geometry, _ in draws])
-    photometry = _join([photometry for _, photometry in draws])
+    geometry = _join([geometry for geometry, _ in draws], part)
+    photometry = _join([photometry for _, photometry in draws], part)
     views = resample(as_float(images), geometry, config)
     views = _jitter(views, photometry, clip=config.clip)
     return _blur(views, photometry, config)
@@ -143,10 +154,10 @@ def draw_photometry(n_images: int, config: ViewConfig, generator: torch.Generato
     return Photometry(brightness, contrast, torch.where(blurred, uniform(*config.blur_sigma), 0.0))
 
 
-def _join(draws: list[Drawn]) -> Drawn:
-    """Concatenate draws, field by field."""
+def _join(draws: list[Drawn], part: Part) -> Drawn:
+    """Concatenate draws, field by field, and keep those of this device's images."""
     columns = zip(*(vars(one).values() for one in draws), strict=True)
-    return type(draws[0])(*map(torch.cat, columns))
+    return type(draws[0])(*(part.of(torch.cat(column)) for column in columns))
 
 
 def affine(geometry: Geometry) -> Float[Tensor, "batch 2 3"]:
@@ -172,7 +183,7 @@ def resample(
     theta = affine(geometry)
     theta = theta / theta.new_tensor([[columns / 2], [rows / 2]])
     size = [len(images), 1, view_pix * finer, view_pix * finer]
-    grid = functional.affine_grid(theta.to(images.device), size, align_corners=False)
+    grid = functional.affine_grid(send(theta, images.device), size, align_corners=False)
     views = functional.grid_sample(
         images, grid, mode=config.interpolation, padding_mode="zeros", align_corners=False
     )
@@ -181,8 +192,8 @@ def resample(
 
 def _jitter(views: Views, drawn: Photometry, *, clip: bool) -> Views:
     """Scale brightness and contrast; without clipping their order does not matter."""
-    brightness = drawn.brightness.to(views.device)[:, None, None, None]
-    contrast = drawn.contrast.to(views.device)[:, None, None, None]
+    factors = send(torch.stack([drawn.brightness, drawn.contrast]), views.device)
+    brightness, contrast = factors[:, :, None, None, None]
     mean = views.mean((1, 2, 3), keepdim=True)
     views = torch.addcmul(brightness * mean * (1 - contrast), views, brightness * contrast)
     return views.clamp(0, 1) if clip else views
@@ -193,8 +204,8 @@ def _blur(views: Views, drawn: Photometry, config: ViewConfig) -> Views:
     chosen = drawn.blur_sigma.nonzero().squeeze(1)
     if len(chosen) == 0:
         return views
-    sigma = drawn.blur_sigma[chosen, None].to(views.device)
-    chosen = chosen.to(views.device)
+    sigma = send(drawn.blur_sigma[chosen, None], views.device)
+    chosen = send(chosen, views.device)
     radius = config.blur_width // 2
     offsets = torch.arange(-radius, radius + 1, device=views.device)
     kernel = torch.softmax(-(offsets**2) / (2 * sigma.clamp(min=1e-3) ** 2), dim=1)

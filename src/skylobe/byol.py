@@ -33,9 +33,13 @@ def head(n_in: int, n_hidden: int, n_out: int) -> nn.Sequential:
 def pair_loss(prediction: Vectors, projection: Vectors) -> Float[Tensor, " batch"]:
     """Square the distance between unit vectors: 0 aligned, 2 orthogonal, 4 opposed.
 
+    In fp32 even where the networks compute in bf16: near 0 a cosine in bf16 has two digits left.
+
     Source: paper, Eq. 2, on unit vectors: 2 − 2 cos.
     """
-    return 2 - 2 * functional.cosine_similarity(prediction, projection.detach(), dim=-1)
+    precise = torch.promote_types(prediction.dtype, torch.float32)
+    prediction, projection = prediction.to(precise), projection.detach().to(precise)
+    return 2 - 2 * functional.cosine_similarity(prediction, projection, dim=-1)
 
 
 class Byol(nn.Module):

@@ -182,7 +182,12 @@ class TrainConfig:
         precision: ``auto`` takes bf16 where the processor computes in it, else fp32.
         channels_last: Memory format of the convolutions.
         accelerator: ``auto``, ``cpu`` or ``cuda``.
-        devices: Processes or GPUs; several are started by ``torchrun``.
+        devices: Processes or GPUs; several are started by ``torchrun``, whose number then counts.
+        batch_statistics: ``local``: batch norm sees one device's share of a batch; ``synchronised``:
+            the whole batch, so that any number of devices trains the same network.
+        compile: Compile the loss and its gradient; ``null`` does so on a GPU.
+        window: Sources that are shuffled together when the corpus streams through the device;
+            ``null`` keeps the whole corpus there if it fits, and else takes 65,536.
         checkpoint_minutes: Minutes between checkpoints.
         seed: Of weights, order and views.
     """
@@ -198,6 +203,9 @@ class TrainConfig:
     channels_last: bool = True
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     devices: int = 1
+    batch_statistics: Literal["local", "synchronised"] = "local"
+    compile: bool | None = None
+    window: int | None = None
     checkpoint_minutes: float = 5.0
     seed: int = 0
 

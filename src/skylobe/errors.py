@@ -56,6 +56,12 @@ class TrainingError(SkylobeError):
     exit_code = 8
 
 
+class DeviceMemoryError(SkylobeError):
+    """A GPU or computer whose memory is full."""
+
+    exit_code = 10
+
+
 class StorageError(SkylobeError):
     """A disk that is full or a folder that cannot be written."""
 

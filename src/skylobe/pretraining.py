@@ -16,10 +16,11 @@ from rich.progress import track
 from skylobe import storage
 from skylobe.byol import Byol
 from skylobe.checkpoint import Model, fingerprint, save_model, versions
-from skylobe.config import Preprocessing, PretrainConfig, to_dict
+from skylobe.config import Preprocessing, PretrainConfig, TrainConfig, from_dict, to_dict
 from skylobe.embedding import embed
 from skylobe.encoder import Encoder, build_encoder
-from skylobe.errors import CheckpointError, ConfigError
+from skylobe.errors import CheckpointError, ConfigError, DataError
+from skylobe.feeding import image_rows
 from skylobe.health import effective_rank, feature_spread
 from skylobe.morphology import measure
 from skylobe.normalise import corpus_statistics, prepare
@@ -30,8 +31,9 @@ from skylobe.probe import (
 )
 from skylobe.records import ImageSet
 from skylobe.sky.catalogues import EVALUATION_RADIUS, near
-from skylobe.training import Trainer, Watch, image_rows
+from skylobe.training import Trainer, Watch
 
+FREE = ("accelerator", "devices", "compile", "window", "checkpoint_minutes")  # where, not what
 HEALTH_SAMPLE = 512  # images of the corpus on which spread and rank are measured
 
 
@@ -56,10 +58,13 @@ def pretrain(
 
     Raises:
         ConfigError: If the corpus shows a source that is monitored on.
+        DataError: If an image of the corpus is blank or holds what is not a number.
         CheckpointError: If ``out`` holds a run with other settings or other data.
-        CollapseError: If the features become constant.
+        CollapseError: If the features become constant or the loss is no longer a number.
+        DeviceMemoryError: If the device's memory is full.
     """
     refuse_overlap(corpus, monitor_set)
+    refuse_corrupt(corpus)
     preprocessing = _preprocessing(corpus, config)
     record = _describe(corpus, config, monitor_set)
     _settle(out, record)
@@ -140,6 +145,26 @@ def refuse_overlap(corpus: ImageSet, monitor_set: ImageSet | None) -> None:
         )
 
 
+def refuse_corrupt(corpus: ImageSet) -> None:
+    """Refuse a corpus with images that show nothing or hold what is not a number.
+
+    Raises:
+        DataError: Naming one of them.
+    """
+    found = []
+    for chunk in corpus.images.split(4096):
+        pixels = chunk.flatten(1)
+        least, most = pixels.aminmax(dim=1)  # a NaN makes both NaN
+        found.append(~(torch.isfinite(most - least) & (least != most)))
+    corrupt = torch.cat(found).numpy()
+    if corrupt.any():
+        raise DataError(
+            f"{corpus.name}: {corrupt.sum()} of {len(corpus)} images, that of "
+            f"{corpus.source_ids[corrupt][0]} among them, are blank or hold NaN; leave these rows out "
+            "or make the corpus again."
+        )
+
+
 def _describe(
     corpus: ImageSet, config: PretrainConfig, monitor_set: ImageSet | None
 ) -> dict[str, Any]:
@@ -165,15 +190,28 @@ def _settle(out: Path, record: dict[str, Any]) -> None:
     path = out / "config.json"
     if path.exists():
         before = json.loads(path.read_text(encoding="utf-8"))
-        for part in ("config", "corpus"):
-            if before.get(part) != record[part]:
-                raise CheckpointError(
-                    f"{out}: holds a run with another {part}; choose a new folder with --out, or "
-                    "give the settings in its config.json."
-                )
+        if _binding(before.get("config", {})) != _binding(record["config"]):
+            raise _not_this_run(out, "config")
+        if before.get("corpus") != record["corpus"]:
+            raise _not_this_run(out, "corpus")
         return
     out.mkdir(parents=True, exist_ok=True)
     storage.write_json(path, record)
+
+
+def _binding(settings: dict[str, Any]) -> PretrainConfig:
+    """Read settings, those that may change while a run goes on set to their defaults."""
+    config = from_dict(PretrainConfig, settings)
+    default = TrainConfig()
+    free = {name: getattr(default, name) for name in FREE}
+    return replace(config, train=replace(config.train, **free))
+
+
+def _not_this_run(out: Path, part: str) -> CheckpointError:
+    return CheckpointError(
+        f"{out}: holds a run with another {part}; choose a new folder with --out, or "
+        "give the settings in its config.json."
+    )
 
 
 def _watch(

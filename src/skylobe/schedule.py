@@ -14,6 +14,8 @@ from torch import Tensor
 from skylobe.config import FinetuneConfig, TrainConfig
 from skylobe.errors import ConfigError
 
+BLOCKS = 16  # runs of neighbouring sources that a window takes from all over the corpus
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -80,19 +82,47 @@ def learning_rate(step: int, plan: Plan) -> float:
 
 
 @functools.lru_cache(maxsize=32)  # several trainings side by side, two epochs each
-def epoch_order(n_sources: int, epoch: int, seed: int) -> Tensor:
-    """Shuffle the sources for one epoch; the same on every device and for any number of them."""
+def epoch_order(n_sources: int, epoch: int, seed: int, window: int | None = None) -> Tensor:
+    """Shuffle the sources for one epoch; the same on every device and for any number of them.
+
+    Args:
+        n_sources: Sources in the corpus.
+        epoch: Number of the epoch.
+        seed: Of the run.
+        window: Sources that are shuffled together. Each window takes ``BLOCKS`` runs of neighbouring
+            sources from random places, so that it can be read in pieces; ``None`` shuffles all.
+    """
     generator = torch.Generator().manual_seed(mix_seeds(seed, epoch, 0))
-    return torch.randperm(n_sources, generator=generator)
+
+    def shuffle(sources: Tensor) -> Tensor:
+        return sources[torch.randperm(len(sources), generator=generator)]
+
+    every = torch.arange(n_sources)
+    if window is None or window >= n_sources:
+        return shuffle(every)
+    runs = every.split(max(1, window // BLOCKS))
+    order = torch.cat([runs[one] for one in shuffle(torch.arange(len(runs))).tolist()])
+    return torch.cat([shuffle(part) for part in order.split(window)])
 
 
-def batch_sources(step: int, plan: Plan, seed: int) -> Tensor:
-    """List the sources of a step; each epoch visits every source once, batches may span two."""
-    places = range(step * plan.batch_size, (step + 1) * plan.batch_size)
-    epochs = range(places.start // plan.n_sources, (places.stop - 1) // plan.n_sources + 1)
-    stream = torch.cat([epoch_order(plan.n_sources, epoch, seed) for epoch in epochs])
-    start = places.start - epochs.start * plan.n_sources
-    return stream[start : start + plan.batch_size]
+def sources_at(places: range, n_sources: int, seed: int, window: int | None = None) -> Tensor:
+    """List the sources at some places of the stream of epochs; the work is that of the places."""
+    parts = []
+    for epoch in range(places.start // n_sources, (places.stop - 1) // n_sources + 1):
+        first = epoch * n_sources
+        inside = slice(max(0, places.start - first), max(0, places.stop - first))
+        parts.append(epoch_order(n_sources, epoch, seed, window)[inside])
+    return torch.cat(parts)
+
+
+def batch_places(step: int, plan: Plan) -> range:
+    """Give a step's places in the stream of epochs; a batch may span two of them."""
+    return range(step * plan.batch_size, (step + 1) * plan.batch_size)
+
+
+def batch_sources(step: int, plan: Plan, seed: int, window: int | None = None) -> Tensor:
+    """List the sources of a step; each epoch visits every source once."""
+    return sources_at(batch_places(step, plan), plan.n_sources, seed, window)
 
 
 def mix_seeds(*numbers: int) -> int:

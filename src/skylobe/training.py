@@ -4,51 +4,34 @@ Every random draw depends on the seed and the step alone, so a run that was kill
 checkpoint exactly as if it had not been. The loop knows no file formats and no labels.
 """
 
-import csv
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 
 from skylobe import storage
 from skylobe.augment import two_views
 from skylobe.byol import Byol
-from skylobe.config import Preprocessing, PretrainConfig, TrainConfig, ViewConfig
+from skylobe.config import Preprocessing, PretrainConfig, ViewConfig
+from skylobe.devices import Part, compile_in_place, explained, launch, repeatable, send
 from skylobe.encoder import Encoder
 from skylobe.errors import CheckpointError, CollapseError
+from skylobe.feeding import WINDOW, Feed, Resident, Streamed, central, fits, image_rows
+from skylobe.journal import Journal, journal, progress
 from skylobe.normalise import standardise
-from skylobe.precision import computes_in_bf16
 from skylobe.records import ImageSet
 from skylobe.schedule import Plan, batch_sources, learning_rate, mix_seeds
+from skylobe.synchronised import synchronise_batch_norm
 
 LOG_EVERY = 20  # steps; reading the loss waits for the device
 STATE_FILE = "training.pt"
 
 Watch = Callable[[Encoder, int], dict[str, float]]
-
-
-def image_rows(image_set: ImageSet) -> Tensor:
-    """Tabulate the images of each source: ``(source, image)``, repeated to the longest row."""
-    rows: dict[str, list[int]] = {}
-    for row, source_id in enumerate(image_set.source_ids.tolist()):
-        rows.setdefault(source_id, []).append(row)
-    width = max(map(len, rows.values()))
-    return torch.tensor([(found * width)[:width] for found in rows.values()])
 
 
 class Trainer:
@@ -83,20 +66,49 @@ class Trainer:
             preprocessing,
             watch,
         )
-        self.fabric = _launch(train)
-        if train.channels_last:
-            method = method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.method = method
+        self.fabric = launch(train)
+        self.part = Part(self.fabric.global_rank, self.fabric.world_size)
+        self.images, self.rows, self.measures = corpus.images, image_rows(corpus), measures
+        self.plan = Plan.of(len(self.rows), train)
+        self.part.refuse_unequal(self.plan.batch_size)
+        self.method = self._prepare(method)
         trained = [p for p in method.parameters() if p.requires_grad]
         optimiser = torch.optim.SGD(
-            trained, lr=1.0, momentum=train.momentum, weight_decay=train.weight_decay
+            trained, lr=1.0, momentum=train.momentum, weight_decay=train.weight_decay, fused=True
         )
         self._step_module, self.optimiser = self.fabric.setup(method, optimiser)
-        self.images = corpus.images.to(self.fabric.device)
-        self.rows = image_rows(corpus)
-        self.measures = None if measures is None else measures.to(self.fabric.device)
-        self.plan = Plan.of(len(self.rows), train)
+        self.feed = self._feed(self._choose_window(corpus))
         self.step = 0
+        self._clock = time.monotonic()
+        self._saved: int | None = None
+
+    def _prepare(self, method: Byol) -> Byol:
+        """Give the networks their memory format, batch norm and compiled form."""
+        train = self.config.train
+        if train.channels_last:
+            method = method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if train.batch_statistics == "synchronised" and self.part.n_devices > 1:
+            synchronise_batch_norm(method)
+        compile_in_place(method, self.fabric, wanted=train.compile)
+        return method
+
+    def _choose_window(self, corpus: ImageSet) -> int | None:
+        """Keep the corpus on the device if it fits on all of them; else stream it."""
+        asked = self.config.train.window
+        fit = fits(corpus, self.config.views, self.fabric.device)
+        return None if asked is None and self._agree(fit) else asked or WINDOW
+
+    def _feed(self, window: int | None) -> Feed:
+        images, train = central(self.images, self.config.views), self.config.train
+        known = (images, self.rows, self.plan, train.seed, self.fabric.device, self.part)
+        if window is None or window >= self.plan.n_sources:
+            return Resident(*known)
+        return Streamed(*known, max(window, self.plan.batch_size))
+
+    def _agree(self, own: bool) -> bool:
+        """Tell whether something holds on every device."""
+        value = torch.tensor(float(own), device=self.fabric.device)
+        return bool(self.fabric.all_reduce(value, reduce_op="min"))
 
     def run(self, *, stop_after: int | None = None) -> None:
         """Train from the last checkpoint, or from the start, to the end.
@@ -106,59 +118,62 @@ class Trainer:
 
         Raises:
             CollapseError: If the features become constant or the loss is no longer a number.
+            DeviceMemoryError: If the device's memory is full.
+            ConfigError: If the step cannot be compiled.
         """
         self.resume()
         end = min(self.plan.n_steps, stop_after or self.plan.n_steps)
         marks = monitor_steps(self.plan.n_steps, self.config.monitor.every)
-        saved = time.monotonic()
         active = self.fabric.is_global_zero
+        self._clock = time.monotonic()
         with (
-            _journal(self.folder, self.step, active=active) as journal,
-            _progress(self.step, self.plan, active=active) as show,
+            explained(self.plan.batch_size, self._kept),
+            repeatable(),
+            journal(self.folder, self.step, active=active) as note,
+            progress(self.step, self.plan, active=active) as show,
         ):
             while self.step < end:
                 loss = self.train_step()
                 if self.step % LOG_EVERY == 0 or self.step == end:
-                    show(self._log_loss(loss, journal))
+                    show(self._log_loss(loss, note))
                 if self.step in marks and self.watch is not None:
-                    self._look(journal)
-                if time.monotonic() - saved > 60 * self.config.train.checkpoint_minutes:
+                    self._look(note)
+                if self._is_due():
                     self.save()
-                    saved = time.monotonic()
-        self.save()
+            self.save()
 
     def train_step(self) -> Tensor:
         """Do one step and return its loss, still on the device."""
-        mine = self._sources()
-        views = self.draw_views(mine)
-        measures = None if self.measures is None else self.measures[mine.to(self.fabric.device)]
+        views, measures = self.draw_views(), self._measures()
         lr = learning_rate(self.step, self.plan)
         for group in self.optimiser.param_groups:
             group["lr"] = lr
         self.method.train()
+        self.optimiser.zero_grad()  # before the loss: a recorded graph reuses their memory
         loss: Tensor = self._step_module(*views, measures)
-        self.optimiser.zero_grad()
         self.fabric.backward(loss)
         self.optimiser.step()
         self.step += 1
         self.method.update_target(self.method.decay_at(self.step / self.plan.n_steps))
         return loss.detach()
 
-    def _sources(self) -> Tensor:
+    def sources(self) -> Tensor:
         """List this device's share of this step's sources."""
-        every = batch_sources(self.step, self.plan, self.config.train.seed)
-        return every[self.fabric.global_rank :: self.fabric.world_size]
+        every = batch_sources(self.step, self.plan, self.config.train.seed, self.feed.window)
+        return self.part.of(every)
 
-    def draw_views(self, mine: Tensor) -> tuple[Tensor, Tensor]:
-        """Draw this step's two standardised views of the given sources."""
-        rank = self.fabric.global_rank
-        seed = mix_seeds(self.config.train.seed, self.step, rank + 1)
-        generator = torch.Generator().manual_seed(seed)
-        picks = torch.randint(self.rows.shape[1], (2, len(mine)), generator=generator)
-        first, second = (
-            self.images[self.rows[mine, pick].to(self.images.device)] for pick in picks
-        )
-        views = two_views(first, self._view_config(), generator, second=second)
+    def _measures(self) -> Tensor | None:
+        if self.measures is None:
+            return None
+        return send(self.measures[self.sources()], self.fabric.device)
+
+    def draw_views(self) -> tuple[Tensor, Tensor]:
+        """Draw this step's two standardised views of this device's sources."""
+        generator = torch.Generator().manual_seed(mix_seeds(self.config.train.seed, self.step, 1))
+        shape = (2, self.plan.batch_size)
+        picks = torch.randint(self.rows.shape[1], shape, generator=generator)
+        first, second = self.feed.pairs(self.step, picks)
+        views = two_views(first, self._view_config(), generator, second=second, part=self.part)
         layout = torch.channels_last if self.config.train.channels_last else torch.contiguous_format
         return (
             standardise(views[0], self.preprocessing).contiguous(memory_format=layout),
@@ -173,22 +188,35 @@ class Trainer:
                 return replace(views, width_pix=stage.width_pix)
         return views
 
-    def _log_loss(self, loss: Tensor, journal: "Journal") -> dict[str, float]:
-        value = float(loss)
+    def _log_loss(self, loss: Tensor, note: Journal) -> dict[str, float]:
+        over_devices: Any = self.fabric.all_reduce(loss, reduce_op="mean")
+        value = float(over_devices)
         if not math.isfinite(value):
-            raise CollapseError(
-                f"The loss is {value} at step {self.step}; lower train.lr or lengthen the warm-up, "
-                "and start in a new folder."
-            )
+            raise self._diverged(f"The loss is {value}")
         values = {"loss": value, "lr": learning_rate(self.step - 1, self.plan)}
-        journal(self.step, values)
+        note(self.step, values)
         return values | {"step": float(self.step)}
 
-    def _look(self, journal: "Journal") -> None:
+    def _diverged(self, what: str) -> CollapseError:
+        return CollapseError(
+            f"{what} at step {self.step}; {self._kept()}. Lower train.lr or lengthen the warm-up, "
+            "and start in a new folder."
+        )
+
+    def _kept(self) -> str:
+        """Say what remains of the run."""
+        if self._saved is None:
+            return "nothing was saved yet"
+        return f"the training state of step {self._saved} is kept in {self.folder}"
+
+    def _look(self, note: Journal) -> None:
+        """Watch the encoder on one device; all devices hear the result, so that all stop together."""
         assert self.watch is not None
-        views = self._view_config()
-        values = self.watch(self.method.encoder, views.width_pix or views.crop_pix)
-        journal(self.step, values)
+        views, values = self._view_config(), {}
+        if self.fabric.is_global_zero:
+            values = self.watch(self.method.encoder, views.width_pix or views.crop_pix)
+        values = self.fabric.broadcast(values)
+        note(self.step, values)
         spread, least = values.get("spread", math.inf), self.config.monitor.min_spread
         if not spread >= least:
             raise CollapseError(
@@ -197,18 +225,33 @@ class Trainer:
                 "train.batch_size, and start in a new folder."
             )
 
+    def _is_due(self) -> bool:
+        """Tell whether to save now; of several devices one looks at the clock, now and then."""
+        due = time.monotonic() - self._clock > 60 * self.config.train.checkpoint_minutes
+        if self.part.n_devices == 1:
+            return due
+        return self.step % LOG_EVERY == 0 and bool(self.fabric.broadcast(due))
+
     def save(self) -> None:
-        """Write the training state, complete or not at all."""
+        """Write the training state, complete or not at all.
+
+        Raises:
+            CollapseError: If it holds what is not a number; the state saved before stays.
+        """
+        state = {
+            "step": self.step,
+            "plan": vars(self.plan),
+            "window": self.feed.window,
+            "method": self.method.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+        if not self._agree(_is_finite(state)):
+            raise self._diverged("A weight is no longer a number")
         if self.fabric.is_global_zero:
-            state = {
-                "step": self.step,
-                "plan": vars(self.plan),
-                "method": self.method.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-            }
             with storage.write_atomically(self.folder / STATE_FILE) as path:
                 torch.save(state, path)
         self.fabric.barrier()
+        self._clock, self._saved = time.monotonic(), self.step
 
     def resume(self) -> None:
         """Take up the training state of the folder, if there is one.
@@ -231,76 +274,31 @@ class Trainer:
                 f"{path}: belongs to a run with another corpus or schedule; choose a new folder, or "
                 "restore the settings in the folder's config.json."
             )
-        self.step = state["step"]
+        self._take_up_order(state.get("window"))
+        self.step = self._saved = state["step"]
         self.method.load_state_dict(state["method"])
         self.optimiser.load_state_dict(state["optimiser"])
 
+    def _take_up_order(self, window: int | None) -> None:
+        """Show the sources in the order in which the run was begun."""
+        if window is None and self.feed.window is not None:
+            raise CheckpointError(
+                f"{self.folder}: was begun with the whole corpus on the device, where it does not fit "
+                "now; go on on a device with more memory, or choose a new folder."
+            )
+        if window != self.feed.window:
+            self.feed = self._feed(window)
 
-def _launch(config: TrainConfig) -> Fabric:
-    """Start Fabric in the precision that the device computes fastest in."""
-    device = Fabric(accelerator=config.accelerator, devices=1).device
-    precision: Any = "bf16-mixed" if computes_in_bf16(config.precision, device) else "32-true"
-    fabric = Fabric(accelerator=config.accelerator, devices=config.devices, precision=precision)
-    fabric.launch()
-    return fabric
+
+def _is_finite(state: dict[str, Any]) -> bool:
+    """Tell whether all weights, statistics and momenta are numbers; waits for the device once."""
+    momenta = [one for kept in state["optimiser"]["state"].values() for one in kept.values()]
+    every = [one for one in [*state["method"].values(), *momenta] if isinstance(one, Tensor)]
+    tensors = [one for one in every if one.is_floating_point()]
+    return bool(torch.stack(torch._foreach_norm(tensors)).isfinite().all())
 
 
 def monitor_steps(n_steps: int, every: float) -> set[int]:
     """List the steps after which the encoder is looked at; the last is always one."""
     looks = int(1 / every) if every > 0 else 0
     return {max(1, round(n_steps * every * look)) for look in range(1, looks + 1)} | {n_steps}
-
-
-Journal = Callable[[int, dict[str, float]], None]
-
-
-@contextmanager
-def _journal(folder: Path, step: int, *, active: bool) -> Iterator[Journal]:
-    """Log to ``log.csv`` and TensorBoard; entries after ``step`` are of a lost future and go."""
-    if not active:
-        yield lambda step, values: None
-        return
-    path = folder / "log.csv"
-    kept = [["step", "name", "value"]]
-    if path.exists():
-        with path.open(newline="") as file:
-            kept += [row for row in csv.reader(file) if row[0] != "step" and int(row[0]) <= step]
-    with storage.write_atomically(path) as temporary, temporary.open("w", newline="") as file:
-        csv.writer(file).writerows(kept)
-    board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
-    with path.open("a", newline="", buffering=1) as file:
-        writer = csv.writer(file)
-
-        def write(step: int, values: dict[str, float]) -> None:
-            for name, value in values.items():
-                writer.writerow([step, name, f"{value:.6g}"])
-                board.add_scalar(name, value, step)
-
-        try:
-            yield write
-        finally:
-            board.close()
-
-
-@contextmanager
-def _progress(
-    step: int, plan: Plan, *, active: bool
-) -> Iterator[Callable[[dict[str, float]], None]]:
-    """Show step, loss, images per second and time left."""
-    columns = (
-        TextColumn("Pre-training"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]:.3f} · {task.fields[rate]:.0f} images/s ·"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, disable=not active) as bar:
-        task = bar.add_task("", total=plan.n_steps, completed=step, loss=math.nan, rate=0.0)
-        started, first = time.monotonic(), step
-
-        def show(values: dict[str, float]) -> None:
-            done = int(values["step"])
-            rate = (done - first) * plan.batch_size / max(1e-9, time.monotonic() - started)
-            bar.update(task, completed=done, loss=values["loss"], rate=rate)
-
-        yield show

@@ -32,13 +32,15 @@ def pretrain(
         name: Name of the model; the folder's by default.
     """
     from skylobe import datasets, pretraining
+    from skylobe.devices import in_turn
     from skylobe.precision import flush_denormals
 
     with flush_denormals():
         watched = None
-        if monitor_set is not None:
-            watched = datasets.load(monitor_set, **(monitor_options or {}))
-        images = datasets.load(corpus, **(corpus_options or {}))
+        with in_turn(out):  # the first process makes what is kept, the others find it
+            if monitor_set is not None:
+                watched = datasets.load(monitor_set, **(monitor_options or {}))
+            images = datasets.load(corpus, **(corpus_options or {}))
         pretraining.pretrain(images, out, config, monitor_set=watched, name=name)
     Console().print(f"Model: {out / 'model'}", soft_wrap=True)
 
