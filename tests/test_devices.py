@@ -12,7 +12,7 @@ import one_run
 from skylobe import training
 from skylobe.devices import Part
 from skylobe.errors import ConfigError
-from skylobe.training import STATE_FILE
+from skylobe.state import STATE_FILE
 
 SCRIPT = Path(one_run.__file__)
 LAUNCHER = ["-m", "torch.distributed.run", "--standalone"]

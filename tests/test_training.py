@@ -27,7 +27,8 @@ from skylobe.encoder import build_encoder
 from skylobe.errors import CheckpointError, CollapseError, ConfigError, DeviceMemoryError
 from skylobe.feeding import image_rows
 from skylobe.schedule import Plan, batch_sources, learning_rate
-from skylobe.training import STATE_FILE, Trainer, monitor_steps
+from skylobe.state import STATE_FILE
+from skylobe.training import Trainer, monitor_steps
 
 TINY = PretrainConfig(
     encoder=EncoderConfig(stem="fast", width=8),

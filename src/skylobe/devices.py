@@ -111,7 +111,7 @@ def compile_in_place(module: nn.Module, fabric: Fabric, *, wanted: bool | None) 
     Args:
         module: Called with tensors of few distinct shapes, each of which is compiled anew.
         fabric: Tells device and number of processes.
-        wanted: ``None`` compiles on a GPU only: a CPU gains a few per cent for a minute of compiling.
+        wanted: ``None`` compiles on a GPU only: a CPU may compile for minutes.
     """
     on_gpu = fabric.device.type == "cuda"
     if on_gpu if wanted is None else wanted:

@@ -201,3 +201,28 @@ def fits(corpus: ImageSet, views: ViewConfig, device: torch.device) -> bool:
     """Tell whether the part of a corpus that views reach may live on the device."""
     images = central(corpus.images, views)
     return images.numel() * images.element_size() <= SHARE * available_bytes(device)
+
+
+def feed(
+    images: Tensor,
+    rows: Tensor,
+    plan: Plan,
+    seed: int,
+    device: torch.device,
+    part: Part,
+    window: int | None,
+) -> Feed:
+    """Let a corpus live on the device, or stream in windows of at least a batch.
+
+    Args:
+        images: Stored images, cut to what views reach.
+        rows: Images of each source.
+        plan: Sizes of batches and epochs.
+        seed: Of the order.
+        device: Where training computes.
+        part: This device's share.
+        window: Sources that are shuffled together; ``None`` for all.
+    """
+    if window is None or window >= plan.n_sources:
+        return Resident(images, rows, plan, seed, device, part)
+    return Streamed(images, rows, plan, seed, device, part, max(window, plan.batch_size))

@@ -14,22 +14,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skylobe import storage
 from skylobe.augment import two_views
 from skylobe.byol import Byol
 from skylobe.config import Preprocessing, PretrainConfig, ViewConfig
 from skylobe.devices import Part, compile_in_place, explained, launch, repeatable, send
 from skylobe.encoder import Encoder
 from skylobe.errors import CheckpointError, CollapseError
-from skylobe.feeding import WINDOW, Feed, Resident, Streamed, central, fits, image_rows
+from skylobe.feeding import WINDOW, Feed, central, feed, fits, image_rows
 from skylobe.journal import Journal, journal, progress
 from skylobe.normalise import standardise
 from skylobe.records import ImageSet
 from skylobe.schedule import Plan, batch_sources, learning_rate, mix_seeds
+from skylobe.state import is_finite, read_state, write_state
 from skylobe.synchronised import synchronise_batch_norm
 
 LOG_EVERY = 20  # steps; reading the loss waits for the device
-STATE_FILE = "training.pt"
 
 Watch = Callable[[Encoder, int], dict[str, float]]
 
@@ -68,7 +67,8 @@ class Trainer:
         )
         self.fabric = launch(train)
         self.part = Part(self.fabric.global_rank, self.fabric.world_size)
-        self.images, self.rows, self.measures = corpus.images, image_rows(corpus), measures
+        self.images = central(corpus.images, config.views)
+        self.rows, self.measures = image_rows(corpus), measures
         self.plan = Plan.of(len(self.rows), train)
         self.part.refuse_unequal(self.plan.batch_size)
         self.method = self._prepare(method)
@@ -99,11 +99,8 @@ class Trainer:
         return None if asked is None and self._agree(fit) else asked or WINDOW
 
     def _feed(self, window: int | None) -> Feed:
-        images, train = central(self.images, self.config.views), self.config.train
-        known = (images, self.rows, self.plan, train.seed, self.fabric.device, self.part)
-        if window is None or window >= self.plan.n_sources:
-            return Resident(*known)
-        return Streamed(*known, max(window, self.plan.batch_size))
+        seed, device = self.config.train.seed, self.fabric.device
+        return feed(self.images, self.rows, self.plan, seed, device, self.part, window)
 
     def _agree(self, own: bool) -> bool:
         """Tell whether something holds on every device."""
@@ -245,11 +242,10 @@ class Trainer:
             "method": self.method.state_dict(),
             "optimiser": self.optimiser.state_dict(),
         }
-        if not self._agree(_is_finite(state)):
+        if not self._agree(is_finite(state)):
             raise self._diverged("A weight is no longer a number")
         if self.fabric.is_global_zero:
-            with storage.write_atomically(self.folder / STATE_FILE) as path:
-                torch.save(state, path)
+            write_state(self.folder, state)
         self.fabric.barrier()
         self._clock, self._saved = time.monotonic(), self.step
 
@@ -259,21 +255,9 @@ class Trainer:
         Raises:
             CheckpointError: If it belongs to other settings or cannot be read.
         """
-        path = self.folder / STATE_FILE
-        if not path.exists():
+        state = read_state(self.folder, self.plan, self.fabric.device)
+        if state is None:
             return
-        try:
-            state = torch.load(path, map_location=self.fabric.device, weights_only=True)
-        except Exception as error:
-            raise CheckpointError(
-                f"{path}: the training state cannot be read ({type(error).__name__}); "
-                "delete the file to start again."
-            ) from None
-        if state["plan"] != vars(self.plan):
-            raise CheckpointError(
-                f"{path}: belongs to a run with another corpus or schedule; choose a new folder, or "
-                "restore the settings in the folder's config.json."
-            )
         self._take_up_order(state.get("window"))
         self.step = self._saved = state["step"]
         self.method.load_state_dict(state["method"])
@@ -288,14 +272,6 @@ class Trainer:
             )
         if window != self.feed.window:
             self.feed = self._feed(window)
-
-
-def _is_finite(state: dict[str, Any]) -> bool:
-    """Tell whether all weights, statistics and momenta are numbers; waits for the device once."""
-    momenta = [one for kept in state["optimiser"]["state"].values() for one in kept.values()]
-    every = [one for one in [*state["method"].values(), *momenta] if isinstance(one, Tensor)]
-    tensors = [one for one in every if one.is_floating_point()]
-    return bool(torch.stack(torch._foreach_norm(tensors)).isfinite().all())
 
 
 def monitor_steps(n_steps: int, every: float) -> set[int]:
