@@ -59,6 +59,13 @@ def test_it_is_normalised_once_and_anew_when_it_has_grown(corpus, monkeypatch):
     assert len(list((corpus.folder / "normalised").iterdir())) == 1, "the old images are gone"
 
 
+def test_damaged_images_are_made_anew(corpus):
+    first = datasets.load(corpus.folder, width_pix=32).images.clone()
+    (kept,) = (corpus.folder / "normalised").glob("*/images.u8")
+    kept.write_bytes(kept.read_bytes()[:1000])
+    assert torch.equal(datasets.load(corpus.folder, width_pix=32).images, first)
+
+
 def test_a_size_cut_measures_what_the_corpus_does_not_know(tmp_path):
     """Two blobs 14 pixels apart, by 1.8″, and one alone; a third size is catalogued."""
     row, column = np.mgrid[:40, :40] - 19.5

@@ -128,7 +128,7 @@ def _normalised(corpus: Corpus, recipe: Recipe) -> Path:
     known = json.dumps([asdict(recipe), corpus.version()])
     key = hashlib.sha256(known.encode()).hexdigest()[:12]
     folder = corpus.folder / "normalised" / key
-    if not (folder / "facts.parquet").exists():
+    if not _is_whole(folder, recipe.width_pix):
         shutil.rmtree(folder.parent, ignore_errors=True)
         total = -(-corpus.counts()["accepted"] // BATCH)
         batches = track(corpus.batches(), "Normalising", total=total)
@@ -145,6 +145,14 @@ def _normalised(corpus: Corpus, recipe: Recipe) -> Path:
         with storage.write_atomically(folder / "facts.parquet") as path:
             pq.write_table(pa.concat_tables(tables), path)
     return folder
+
+
+def _is_whole(folder: Path, width_pix: int) -> bool:
+    """Say whether the images are all there: a copied or damaged folder may lack some."""
+    facts, images = folder / "facts.parquet", folder / "images.u8"
+    if not (facts.exists() and images.exists()):
+        return False
+    return bool(images.stat().st_size == pq.read_metadata(facts).num_rows * width_pix**2)
 
 
 def _normalise_batch(
