@@ -31,6 +31,7 @@ results: sky-environment
 	@$(BIN)/python benchmarks/probe.py --write
 	@$(BIN)/python benchmarks/fidelity.py --write docs/rendering.md
 	@$(BIN)/python benchmarks/sizes.py --write
+	@$(BIN)/python benchmarks/retrieval.py --write
 
 clean:
 	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info

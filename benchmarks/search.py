@@ -157,7 +157,8 @@ def main() -> None:
     unit = mixtures(real, options.rows, seed=0)
     names = np.arange(options.rows).astype("S8").astype(str)
     index = Index(Embeddings(unit, names, "skylobe-fast"))
-    queries = mixtures(real, BATCH, seed=1)
+    batch = max(64, BATCH * 100_000 // max(options.rows, 100_000))  # the same work for every size
+    queries = mixtures(real, batch, seed=1)
     truth = index.search(queries, N_NEIGHBOURS).rows
     listed = Path("/proc/cpuinfo").read_text().splitlines()
     processor = next((one.split(":")[1].strip() for one in listed if "model name" in one), "?")
@@ -168,7 +169,7 @@ def main() -> None:
     )
     with threadpool_limits(1):
         batches = timed(ways(index, 1), queries, time.process_time, truth)
-        report(f"Batches of {BATCH}, queries per second and core", batches, rate=True)
+        report(f"Batches of {batch}, queries per second and core", batches, rate=True)
     with threadpool_limits(options.threads):
         one = {name: singly(search) for name, search in ways(index, options.threads).items()}
         found = timed(one, queries[:SINGLE], time.perf_counter, truth[:SINGLE])

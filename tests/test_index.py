@@ -43,6 +43,23 @@ def test_blocks_do_not_show():
     assert (rows == singly).mean() > 0.999  # ties of rounding aside
 
 
+def test_products_of_a_few_rows_do_not_show(monkeypatch):
+    """With little room the rows come in many parts, and equal vectors in several of them."""
+    vectors = np.repeat(embeddings(400, seed=2).vectors, 3, axis=0)
+    found = Embeddings(vectors, np.arange(1200).astype(str), "model")
+    queries, among = embeddings(30, seed=3).vectors, np.arange(1200) % 7 < 3
+    whole = [
+        Index(found).search(queries, n, among=some) for n in (1, 9, 500) for some in (None, among)
+    ]
+    monkeypatch.setattr("skylobe.index.ROOM", 1)
+    parts = [
+        Index(found).search(queries, n, among=some) for n in (1, 9, 500) for some in (None, among)
+    ]
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_allclose(one.similarity, other.similarity, atol=1e-6)
+    assert among[parts[3].rows].all()
+
+
 def test_a_source_is_not_its_own_neighbour():
     found = embeddings()
     twice = Embeddings(np.vstack([found.vectors] * 2), np.tile(found.source_ids, 2), "model")

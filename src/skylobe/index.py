@@ -1,7 +1,8 @@
 """Embeddings to nearest neighbours, by exact cosine similarity.
 
-The only place where similarities are computed. A block of queries is multiplied with all vectors at once;
-of its similarities only the best tiles are looked through, so that the product is most of the work.
+The only place where similarities are computed. A block of queries is multiplied with as many vectors as
+keep the product in the processor's cache. The best of a tile is a source of its own, so the n-th best of
+the tiles' best seen so far bounds the n-th neighbour from below: only what reaches it is looked at again.
 """
 
 from dataclasses import dataclass
@@ -14,9 +15,9 @@ from numpy.typing import NDArray
 from skylobe.errors import ConfigError, DataError
 from skylobe.records import Embeddings
 
-QUERIES_PER_BLOCK = 256
-BLOCK_BYTES = 256 << 20  # of one block's similarities; fewer queries per block where rows are many
-TILE = 128  # rows whose best similarity is compared first
+QUERIES_PER_BLOCK = 1024  # products of fewer leave the processor idle
+ROOM = 1 << 22  # similarities at once: 16 MB
+TILE = 128  # rows of which only the best is looked at first
 
 
 @dataclass(frozen=True)
@@ -91,10 +92,8 @@ class Index:
             )
         unit = as_unit(queries, np.array([f"query {n}" for n in range(len(queries))]))
         wanted = min(n_neighbours, len(self) if among is None else int(among.sum()))
-        size = max(1, min(QUERIES_PER_BLOCK, BLOCK_BYTES // (4 * len(self._unit))))
-        blocks = (unit[at : at + size] for at in range(0, len(unit), size))
-        room = np.empty((min(size, len(unit)), len(self._unit)), dtype=np.float32)
-        found = [_best(self._similarities(one, among, room[: len(one)]), wanted) for one in blocks]
+        blocks = range(0, len(unit), QUERIES_PER_BLOCK)
+        found = [self._nearest(unit[at : at + QUERIES_PER_BLOCK], wanted, among) for at in blocks]
         rows = np.concatenate([one for one, _ in found])
         similarity = np.concatenate([one for _, one in found])
         return Neighbours(rows, similarity, self.embeddings.source_ids[rows])
@@ -122,43 +121,72 @@ class Index:
         keep = np.flatnonzero(others)[:n_neighbours]
         return Neighbours(found.rows[:, keep], found.similarity[:, keep], found.source_ids[:, keep])
 
-    def _similarities(
+    def _nearest(
         self,
         unit: Float[np.ndarray, "query feature"],
+        wanted: int,
         among: Bool[np.ndarray, " source"] | None,
-        room: Float[np.ndarray, "query padded"],
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Find rows and similarities of a block of queries."""
+        step = max(TILE, ROOM // len(unit) // TILE * TILE)
+        room = np.empty(len(unit) * min(step, len(self._unit)), dtype=np.float32)
+        best = torch.empty((len(unit), 0), device=self._on_device.device)
+        parts = []
+        for start in range(0, len(self._unit), step):
+            similarity = self._similarities(unit, slice(start, start + step), room)
+            _forbid(similarity, start, len(self), among)
+            tiles = similarity.unflatten(1, (-1, TILE))
+            maxima = tiles.amax(2)
+            seen = torch.cat([best, maxima], 1)
+            best = seen.topk(min(wanted, seen.shape[1]), sorted=True).values
+            bound = (
+                best[:, -1] if best.shape[1] == wanted else best.new_full((len(unit),), -torch.inf)
+            )
+            query, tile = (maxima >= bound[:, None]).nonzero(as_tuple=True)
+            values = tiles[query, tile]
+            hit, at = ((values >= bound[query, None]) & (values > -torch.inf)).nonzero(
+                as_tuple=True
+            )
+            parts.append((query[hit], start + tile[hit] * TILE + at, values[hit, at]))
+        query, rows, values = (torch.cat(one).cpu().numpy() for one in zip(*parts, strict=True))
+        return _sorted(query, rows, values, wanted)
+
+    def _similarities(
+        self, unit: Float[np.ndarray, "query feature"], rows: slice, room: NDArray[np.float32]
     ) -> torch.Tensor:
-        """Multiply queries with all rows; rows that are not searched, or padding, get −∞.
+        """Multiply queries with some rows.
 
         On a CPU numpy's products are the faster ones, and row by row for a single query: that reads memory
-        twice as fast as a product of matrices. The room is used again from block to block.
+        twice as fast as a product of matrices. The room is used again from product to product.
         """
         if self._on_device.device.type != "cpu":
-            similarity = torch.from_numpy(unit).to(self._on_device) @ self._on_device.t()
-        elif len(unit) == 1:
-            similarity = torch.from_numpy(np.vecdot(self._unit, unit[0], out=room[0])[None])
+            return torch.from_numpy(unit).to(self._on_device) @ self._on_device[rows].t()
+        part = self._unit[rows]
+        out = room[: len(unit) * len(part)].reshape(len(unit), len(part))
+        if len(unit) == 1:
+            np.vecdot(part, unit[0], out=out[0])
         else:
-            similarity = torch.from_numpy(np.matmul(unit, self._unit.T, out=room))
-        similarity[:, len(self) :] = -torch.inf
-        if among is not None:
-            similarity[:, : len(self)].masked_fill_(~torch.from_numpy(among)[None], -torch.inf)
-        return similarity
+            np.matmul(unit, part.T, out=out)
+        return torch.from_numpy(out)
 
 
-def _best(similarity: torch.Tensor, wanted: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Give the best rows of each query and their similarities; of equal ones the earlier first."""
-    tiles = similarity.unflatten(1, (-1, TILE))
-    # the best rows lie in the tiles that have the best maxima
-    chosen = tiles.amax(2).topk(min(wanted, tiles.shape[1]), dim=1, sorted=False).indices
-    chosen = chosen.sort(dim=1).values
-    values = tiles.gather(1, chosen[:, :, None].expand(-1, -1, TILE)).flatten(1).cpu().numpy()
-    rows = (chosen[:, :, None] * TILE + torch.arange(TILE, device=chosen.device)).flatten(1)
-    at = np.argpartition(-values, wanted - 1, axis=1)[:, :wanted]
-    at.sort(axis=1)  # equal similarities come in the order of the index
-    values = np.take_along_axis(values, at, axis=1)
-    order = np.argsort(-values, axis=1, kind="stable")
-    rows = np.take_along_axis(rows.cpu().numpy(), np.take_along_axis(at, order, 1), 1)
-    return rows, np.take_along_axis(values, order, 1).clip(-1, 1)
+def _forbid(similarity: torch.Tensor, start: int, n: int, among: NDArray[np.bool_] | None) -> None:
+    """Give the similarity −∞ to padding, and to rows that are not searched among."""
+    similarity[:, max(0, n - start) :] = -torch.inf
+    if among is not None:
+        kept = torch.from_numpy(among[start : start + similarity.shape[1]]).to(similarity.device)
+        similarity[:, : len(kept)].masked_fill_(~kept[None], -torch.inf)
+
+
+def _sorted(
+    query: NDArray[np.int64], rows: NDArray[np.int64], values: NDArray[np.float32], wanted: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Give each query its best candidates; of equal ones the earlier row first."""
+    order = np.lexsort((rows, -values, query))
+    counts = np.bincount(query)
+    first = np.cumsum(counts) - counts
+    chosen = order[first[:, None] + np.arange(wanted)]
+    return rows[chosen], values[chosen].clip(-1, 1)
 
 
 def as_unit(

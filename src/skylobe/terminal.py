@@ -75,7 +75,10 @@ def sources(table: "QTable", columns: Sequence[str]) -> Table:
     """Tabulate sources by some of their columns, those that they have; unknown numbers are empty."""
     shown = [name for name in columns if name in table.colnames]
     lines = [tuple(_cell(row[name]) for name in shown) for row in table]
-    return rows([name.replace("_", " ") for name in shown], lines)
+    made = rows([name.replace("_", " ") for name in shown], lines)
+    for column in made.columns:
+        column.overflow = "fold"  # an id that is cut short can be asked for by nobody
+    return made
 
 
 def _cell(value: Any) -> str:  # noqa: ANN401  (a number, a quantity or text)

@@ -281,7 +281,7 @@ def draw_map(
     opened = SourceIndex(index, device=device())
     made = latent_map.of_index(opened, method=method, again=again, seed=seed)
     rows = opened.rows_of(made.ids.tolist())
-    numbers = {name: opened.column(name)[rows].astype(float) for name in read}
+    numbers = {_said(name): opened.column(name)[rows].astype(float) for name in read}
     labels = opened.column("label")[rows]
     readings = [
         str(one)

@@ -21,6 +21,7 @@ from skylobe.search.store import SourceIndex
 GREY = "#b8b8b8"
 POINTS_AT_FULL_SIZE = 2000  # more are drawn smaller
 TICKS = (1, 2, 5, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000)
+RARE = 0.05  # share of the sources below which a class is drawn large, and last
 TURNS = 8  # in which classes are drawn, so that none hides the others
 HIGH, LOW = 98, 2  # per cent of the values between the ends of the colour bar
 
@@ -92,7 +93,7 @@ def by_class(
     names = [one for one in sorted(set(classes.tolist())) if one]
     if len(points) != len(made) or "" in classes:
         x, y = made.points.T
-        panel.scatter(x, y, s=_size(made), c=GREY, lw=0, label=f"{rest} ({len(made):,})")
+        panel.scatter(x, y, s=_size(made), c=GREY, lw=0, zorder=1, label=f"{rest} ({len(made):,})")
     looks: list[dict[str, Any]] = [
         {
             "c": plots.COLOURS[n % 6],
@@ -102,13 +103,18 @@ def by_class(
         }
         for n in range(len(names))
     ]
+    rows_of = {name: np.flatnonzero(classes == name) for name in names}
     for turn in range(TURNS):
         for name, look in zip(names, looks, strict=True):
-            rows = np.flatnonzero(classes == name)
+            rows = rows_of[name]
+            is_rare = len(rows) < RARE * len(points)
             x, y = points[rows[turn::TURNS]].T
             label = None if turn else f"{name} ({len(rows):,})"
-            panel.scatter(x, y, s=1.8 * _size(made), label=label, **look)
-    panel.legend(loc="upper left", frameon=False, fontsize=9, markerscale=1.8, handletextpad=0.2)
+            panel.scatter(
+                x, y, s=(4.5 if is_rare else 1.8) * _size(made), label=label,
+                zorder=3 if is_rare else 2, **look,
+            )  # fmt: skip
+    panel.legend(loc="upper left", frameon=False, fontsize=9, markerscale=1.4, handletextpad=0.2)
     return figure
 
 

@@ -86,9 +86,11 @@ def source_pixels(cutout: Cutout, rule: SizeRule) -> NDArray[np.bool_]:
     islands, count = ndimage.label(pixels > rule.n_sigma * sigma, TOUCHING)
     if not count:
         return nothing
-    numbers = np.arange(1, count + 1)
-    peak = ndimage.maximum(pixels, islands, numbers)
-    nearest = ndimage.minimum(_from_centre(cutout), islands, numbers)
+    bright = islands > 0  # few of all pixels
+    numbers, of_island = np.arange(1, count + 1), islands[bright] - 1
+    peak, nearest = np.full(count, -np.inf), np.full(count, np.inf)
+    np.maximum.at(peak, of_island, pixels[bright])
+    np.minimum.at(nearest, of_island, _from_centre(cutout)[bright])
     belongs = (peak >= rule.peak_sigma * sigma) & (nearest <= rule.reach)
     brightest = peak[belongs].max(initial=0.0)
     belongs &= peak >= rule.peak_share * brightest
