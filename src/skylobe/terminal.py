@@ -74,18 +74,39 @@ def neighbours(image_set: "ImageSet", neighbours: "Neighbours") -> Table:
 def sources(table: "QTable", columns: Sequence[str]) -> Table:
     """Tabulate sources by some of their columns, those that they have; unknown numbers are empty."""
     shown = [name for name in columns if name in table.colnames]
-    lines = [tuple(_cell(row[name]) for name in shown) for row in table]
-    made = rows([name.replace("_", " ") for name in shown], lines)
+    if "entries" in shown and all(one == 1 for one in table["entries"]):
+        shown.remove("entries")
+    lines = [tuple(_cell(name, row[name]) for name in shown) for row in table]
+    made = rows([HEADS.get(name, name.replace("_", " ")) for name in shown], lines)
+    made.collapse_padding, made.pad_edge = True, False  # eight columns in 80 letters
     for column in made.columns:
-        column.overflow = "fold"  # an id that is cut short can be asked for by nobody
+        column.no_wrap = True  # an id that is cut or broken can be asked for by nobody
     return made
 
 
-def _cell(value: Any) -> str:  # noqa: ANN401  (a number, a quantity or text)
+HEADS = {
+    "similarity": "S",
+    "mean_similarity": "mean S",
+    "size_arcsec": "size ″",
+    "separation_arcsec": "apart",
+}
+DIGITS = {"similarity": 4, "mean_similarity": 4, "ra": 3, "dec": 3}
+
+
+def _cell(name: str, value: Any) -> str:  # noqa: ANN401  (a number, a quantity or text)
     number = getattr(value, "value", value)
     if not isinstance(number, float):
         return str(number)
-    return "" if number != number else f"{number:.4f}"
+    if number != number:
+        return ""
+    return _angle(number) if name == "separation_arcsec" else f"{number:.{DIGITS.get(name, 1)}f}"
+
+
+def _angle(arcsec: float) -> str:
+    """Write an angle in the unit that needs few digits."""
+    if arcsec < 60:
+        return f"{arcsec:.1f}″"
+    return f"{arcsec / 60:.1f}′" if arcsec < 3600 else f"{arcsec / 3600:.1f}°"
 
 
 def surveys(listed: "Sequence[Survey]") -> Table:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SHOWN = ("rank", "id", "similarity", "mean_similarity", "label", "size_arcsec", "separation_arcsec")
 PLACE = ("entries", "ra", "dec")
-PAIRS = ("id_1", "id_2", "similarity", "separation_arcsec", "label_1", "label_2", "ra", "dec")
+PAIRS = ("id_1", "id_2", "similarity", "separation_arcsec", "label_1", "label_2")
 DEFAULT_MODEL = "skylobe-fast"
 
 
