@@ -37,7 +37,7 @@ from skylobe.image_files import ENDINGS, read_image
 from skylobe.inference import fastest
 from skylobe.normalise import as_float
 from skylobe.records import ImageSet
-from skylobe.sky.catalogues import FORMATS, as_text, find_column, read_catalogue
+from skylobe.sky.catalogues import FORMATS, as_text, find_column, read_catalogue, write_table
 
 OK = "ok"
 PART = 512  # sources per part
@@ -296,7 +296,7 @@ def _join(parts: list[Path], out: Path) -> Summary:
                     writer.write_table(table)
         else:
             whole = _as_astropy(pa.concat_tables(tables()), ascii_only=FORMATS[kind] == "fits")
-            whole.write(path, format=FORMATS[kind], overwrite=True)
+            write_table(whole, path, FORMATS[kind])
     return Summary(*counts.tolist())
 
 

@@ -12,6 +12,7 @@ from conftest import lobes
 from skylobe import datasets
 from skylobe.errors import ConfigError, DataError
 from skylobe.normalise import normalise
+from skylobe.sky.catalogues import write_table
 
 
 def wcs_header(ra, dec, width, scale=1.8):
@@ -66,7 +67,7 @@ def columns():
 def test_every_table_format_and_image_format(folder, pixels, ending):
     path = folder / f"mine.{ending}"
     kind = {"csv": "ascii.csv", "ecsv": "ascii.ecsv", "vot": "votable"}.get(ending, ending)
-    columns().write(path, format=kind)
+    write_table(columns(), path, kind)
     found = datasets.load(path)
     assert found.source_ids.tolist() == list("uvwxyz")
     assert found.class_names == ("p", "q")

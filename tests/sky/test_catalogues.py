@@ -14,6 +14,7 @@ from skylobe.sky.catalogues import (
     near_duplicates,
     pairs,
     read_sources,
+    write_table,
 )
 from skylobe.sky.exclusion import Exclusion
 
@@ -83,7 +84,7 @@ def test_sources_are_read_off_tables_of_any_names_and_units(tmp_path):
     for name in ("RAJ2000", "DEJ2000"):
         table[name].unit = "deg"
     table["LAS"].unit = "arcmin"
-    table.write(tmp_path / "mine.vot", format="votable")
+    write_table(table, tmp_path / "mine.vot", "votable")
     found = read_sources(tmp_path / "mine.vot")
     assert found.ids.tolist() == ["row0", "row1"]
     assert found.positions.dec.deg.tolist() == [-1.0, 3.0]
@@ -111,3 +112,14 @@ def test_tables_without_usable_positions_are_refused(tmp_path, text, message):
     (tmp_path / "mine.csv").write_text(text)
     with pytest.raises(DataError, match=message):
         read_sources(tmp_path / "mine.csv")
+
+
+@pytest.mark.parametrize("width", [1, 200, 400])
+def test_a_votable_row_of_any_length_is_written(tmp_path, monkeypatch, width):
+    """Compiled code of astropy would write a byte beyond its buffer where a row just fills it."""
+    monkeypatch.setattr("astropy.io.votable.tree.tablewriter", None)  # must not be reached
+    path = tmp_path / "one.vot"
+    write_table(Table({"name": ["x" * width, "y"], "flux": [1.5, np.nan]}), path, "votable")
+    found = Table.read(path, format="votable")
+    assert [str(one) for one in found["name"]] == ["x" * width, "y"]
+    np.testing.assert_array_equal(np.ma.filled(found["flux"], np.nan), [1.5, np.nan])

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skylobe.errors import ConfigError, DataError
+from skylobe.sky.catalogues import write_table
 from skylobe.sky.components import Components, read_components
 from skylobe.sky.ellipses import areas_of, axes_of, moments_of
 from skylobe.sky.layouts import LAYOUTS, Column, ComponentLayout, first_beam
@@ -65,7 +66,7 @@ def expected(tmp_path) -> np.ndarray:
 @pytest.mark.parametrize("layout", ["pybdsf", "aegean", "selavy"])
 def test_every_layout_leads_to_the_same_picture(tmp_path, expected, layout, ending):
     if ending == "vot":
-        Table(TABLES[layout]).write(tmp_path / "table.vot", format="votable")
+        write_table(Table(TABLES[layout]), tmp_path / "table.vot", "votable")
     path = tmp_path / "table.vot" if ending == "vot" else None
     path = path or written(tmp_path, TABLES[layout], f"table.{ending}")
     parts = read_components(path, layout, beam=None if layout == "aegean" else BEAM)

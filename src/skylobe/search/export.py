@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from skylobe import storage
 from skylobe.errors import ConfigError, DataError
 from skylobe.extras import optional
+from skylobe.sky.catalogues import write_table
 
 TABLES = {
     ".fits": "fits",
@@ -61,7 +62,7 @@ def write(path: Path, table: QTable) -> Path:
             pq.write_table(_as_arrow(table), temporary)
         else:
             ready = _in_ascii(table) if kind == ".fits" else table
-            ready.write(temporary, format=TABLES[kind], overwrite=True)
+            write_table(ready, temporary, TABLES[kind])
     return path
 
 

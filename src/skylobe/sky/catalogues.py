@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow.parquet
 from astropy import units as u
 from astropy.coordinates import SkyCoord, search_around_sky
+from astropy.io import votable
 from astropy.table import Table
 from astropy.units import Quantity
 from astropy.utils.exceptions import AstropyWarning
@@ -95,6 +96,22 @@ def read_catalogue(path: Path) -> Table:
     if len(table) == 0:
         raise DataError(f"{path}: the table has no rows; list at least one source.")
     return table
+
+
+def write_table(table: Table, path: Path, kind: str) -> None:
+    """Write a table in one of astropy's formats.
+
+    Args:
+        table: What to write.
+        path: File to write, as it stands: not atomic.
+        kind: One of the values of ``FORMATS``.
+    """
+    if kind == "votable":
+        # Table.write goes through compiled code of astropy 8.0 that writes one byte beyond its buffer
+        # where a row just fills it; this way does not
+        votable.writeto(votable.from_table(table), str(path))
+    else:
+        table.write(path, format=kind, overwrite=True)
 
 
 def _read_parquet(path: Path) -> Table:
