@@ -2,7 +2,9 @@ import errno
 import hashlib
 import http.server
 import subprocess
+import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -156,3 +158,22 @@ def test_a_full_disk_names_the_remedy(tmp_path, code, remedy):
 def test_what_cannot_be_downloaded_names_its_home():
     with pytest.raises(UnavailableError, match="VizieR"):
         storage.require("no/such.parquet", home="VizieR VIII/92")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such lock")
+def test_a_lock_is_held_by_one_and_waited_for(tmp_path):
+    path, order = tmp_path / ".lock", []
+
+    def second():
+        with storage.lock(path, wait=True):
+            order.append("second")
+
+    waiting = threading.Thread(target=second)
+    with storage.lock(path, wait=False):
+        with pytest.raises(StorageError, match="another process"), storage.lock(path, wait=False):
+            pass
+        waiting.start()
+        time.sleep(0.1)
+        order.append("first")
+    waiting.join(timeout=10)
+    assert order == ["first", "second"]

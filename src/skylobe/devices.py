@@ -4,7 +4,6 @@ The loop asks here once, before its first step. One process drives one device; s
 ``torchrun``, whose numbers of devices and machines then count.
 """
 
-import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from skylobe import storage
 from skylobe.config import TrainConfig
 from skylobe.errors import ConfigError, DeviceMemoryError
 from skylobe.precision import computes_in_bf16
@@ -80,8 +80,7 @@ def in_turn(folder: Path) -> Iterator[None]:
         yield
         return
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".turn").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with storage.lock(folder / ".turn", wait=True):
         yield
 
 

@@ -192,6 +192,34 @@ def write_json(path: Path, content: Any) -> None:  # noqa: ANN401  (whatever JSO
 
 
 @contextlib.contextmanager
+def lock(path: Path, *, wait: bool) -> Iterator[None]:
+    """Hold a file that one process at a time can hold; it is let go when the process dies.
+
+    On Windows, which has no such lock, nothing is held.
+
+    Args:
+        path: The file; made if it is not there.
+        wait: Wait for another process that holds it, instead of giving up.
+
+    Raises:
+        StorageError: If another process holds it and waiting is not wanted.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl  # absent there
+
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise StorageError(
+                f"{path.parent}: another process is writing to it; wait until it has ended."
+            ) from None
+        yield
+
+
+@contextlib.contextmanager
 def _writing(path: Path) -> Iterator[None]:
     """Turn the operating system's refusals into one sentence."""
     remedies = {

@@ -5,7 +5,6 @@ batch of rows is appended whole or not at all, so a process that is killed loses
 flight; no source is in it twice. Reading goes through batches, so that memory does not grow with it.
 """
 
-import fcntl
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -24,7 +23,7 @@ from torch import Tensor
 from torch.utils.dlpack import from_dlpack
 
 from skylobe import storage
-from skylobe.errors import ConfigError, DataError, StorageError
+from skylobe.errors import ConfigError, DataError
 from skylobe.extras import optional
 from skylobe.sky.exclusion import Exclusion
 from skylobe.sky.settings import CorpusSettings
@@ -124,13 +123,7 @@ class Corpus:
         Raises:
             StorageError: If another process is writing.
         """
-        with (self.folder / LOCK).open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise StorageError(
-                    f"{self.folder}: another process is writing to it; wait until it has ended."
-                ) from None
+        with storage.lock(self.folder / LOCK, wait=False):
             yield
 
     def append(self, rows: Rows) -> None:
