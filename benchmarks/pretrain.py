@@ -28,10 +28,10 @@ from PIL import Image, ImageFilter
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from skylobe.byol import Byol
 from skylobe.checkpoint import versions
 from skylobe.config import RECIPES, EncoderConfig, Preprocessing, PretrainConfig, ViewConfig
 from skylobe.encoder import Conv3x3, build_encoder
+from skylobe.methods import Byol
 from skylobe.precision import flush_denormals
 from skylobe.records import ImageSet
 from skylobe.training import Trainer
@@ -194,7 +194,7 @@ class Plain:
         """Do one step."""
         first, second = (one.to(self.device) for one in next(self.batches))
         self.optimiser.zero_grad()
-        self.method(first, second).backward()
+        self.method([first, second]).backward()
         self.optimiser.step()
         self.method.update_target(0.996)
 

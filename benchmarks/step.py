@@ -20,10 +20,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from skylobe.byol import Byol
 from skylobe.checkpoint import versions
 from skylobe.config import RECIPES, Preprocessing, PretrainConfig
 from skylobe.encoder import Conv3x3, build_encoder
+from skylobe.methods import Byol
 from skylobe.precision import computes_in_bf16, flush_denormals
 from skylobe.records import ImageSet
 from skylobe.training import Trainer

@@ -13,7 +13,6 @@ from torch import nn
 
 from conftest import lobes
 from skylobe import training
-from skylobe.byol import Byol
 from skylobe.config import (
     ByolConfig,
     EncoderConfig,
@@ -24,6 +23,7 @@ from skylobe.config import (
 )
 from skylobe.encoder import build_encoder
 from skylobe.errors import SkylobeError
+from skylobe.methods import Byol
 
 TINY = PretrainConfig(
     encoder=EncoderConfig(depth=14, stem="fast", width=8),

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import STILL
-from skylobe.augment import Geometry, draw_geometry, make_views, resample, two_views
+from skylobe.augment import Geometry, draw_geometry, draw_views, make_views, resample
 from skylobe.config import SUPERVISED_VIEWS, ViewConfig
 from skylobe.devices import Part
 from skylobe.errors import ConfigError
@@ -88,8 +88,8 @@ def test_draws_stay_in_their_ranges():
 
 def test_views_differ_between_views_and_images_and_repeat_with_the_seed():
     image = noise(1).repeat(4, 1, 1, 1)
-    first, second = two_views(image, ViewConfig(), generator(3))
-    again, _ = two_views(image, ViewConfig(), generator(3))
+    first, second = draw_views(image, ViewConfig(), generator(3))
+    again, _ = draw_views(image, ViewConfig(), generator(3))
     assert torch.equal(first, again)
     assert not torch.allclose(first, second)
     assert not torch.allclose(first[0], first[1]), "each image has draws of its own"
@@ -100,18 +100,18 @@ def test_views_differ_between_views_and_images_and_repeat_with_the_seed():
 @pytest.mark.parametrize("n_devices", [2, 3])
 def test_an_image_gets_the_same_views_on_any_number_of_devices(n_devices):
     images = noise(12)
-    whole = two_views(images, ViewConfig(), generator(3))
+    whole = draw_views(images, ViewConfig(), generator(3))
     for rank in range(n_devices):
         part = Part(rank, n_devices)
         mine = images[rank::n_devices]
-        share = two_views(mine, ViewConfig(), generator(3), part=part)
+        share = draw_views(mine, ViewConfig(), generator(3), part=part)
         for one, every in zip(share, whole, strict=True):
             torch.testing.assert_close(one, every[rank::n_devices])
 
 
 def test_second_images_feed_the_second_view():
     images, others = noise(seed=1), noise(seed=2)
-    first, second = two_views(images, STILL, generator(), second=others)
+    first, second = draw_views(images, STILL, generator(), second=others)
     torch.testing.assert_close(first, images[:, :, 15:85, 15:85], atol=1e-5, rtol=0)
     torch.testing.assert_close(second, others[:, :, 15:85, 15:85], atol=1e-5, rtol=0)
 

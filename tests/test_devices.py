@@ -50,7 +50,7 @@ def alone(tmp_path_factory):
 GRADIENT = """
 import copy, torch
 from torch import distributed, nn
-from skylobe.byol import Byol
+from skylobe.methods import Byol
 from skylobe.config import ByolConfig, EncoderConfig
 from skylobe.encoder import build_encoder
 from skylobe.synchronised import synchronise_batch_norm
@@ -62,10 +62,10 @@ alone = Byol(encoder, ByolConfig(projector_hidden=16, projection=8)).double()
 shared = copy.deepcopy(alone)
 synchronise_batch_norm(shared)
 first, second = torch.rand(2, 12, 1, 32, 32, dtype=torch.float64)
-alone(first, second).backward()
+alone([first, second]).backward()
 rank = distributed.get_rank()
 parallel = nn.parallel.DistributedDataParallel(shared)  # gone, it would average no gradient
-parallel(first[rank::2], second[rank::2]).backward()
+parallel([first[rank::2], second[rank::2]]).backward()
 for (name, one), other in zip(alone.named_parameters(), shared.parameters(), strict=True):
     if one.grad is not None:
         torch.testing.assert_close(one.grad, other.grad, rtol=1e-9, atol=1e-12, msg=name)

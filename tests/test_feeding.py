@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from conftest import STILL
 from skylobe import training
 from skylobe.augment import make_views
-from skylobe.byol import Byol
 from skylobe.config import (
     ByolConfig,
     EncoderConfig,
@@ -24,6 +23,7 @@ from skylobe.devices import Part
 from skylobe.encoder import build_encoder
 from skylobe.errors import CheckpointError
 from skylobe.feeding import Resident, Streamed, central, fits, image_rows
+from skylobe.methods import Byol
 from skylobe.records import ImageSet
 from skylobe.schedule import Plan, batch_sources, epoch_order
 from skylobe.training import Trainer

@@ -7,6 +7,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "skylobe"
 ABOVE = {  # a room and those that are built on it
+    "methods": {"sky", "datasets", "experiments", "commands", "search"},
     "sky": {"datasets", "experiments", "commands", "search"},
     "datasets": {"experiments", "commands", "search"},
     "search": {"experiments", "commands"},

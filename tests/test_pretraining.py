@@ -59,7 +59,7 @@ def test_a_few_dozen_steps_do_not_collapse(finished):
 
 
 def test_the_measures_make_features_that_beat_an_untrained_encoder(tmp_path):
-    config = replace(TINY, byol=replace(TINY.byol, morphology_weight=2.0))
+    config = replace(TINY, morphology_weight=2.0)
     model = pretrain(lobes(96), tmp_path / "run", config)
     faint = lobes(120, seed=7)
     noisy = faint.images.float() / 255 + 0.35 * torch.randn(

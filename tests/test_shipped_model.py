@@ -32,7 +32,7 @@ def test_it_is_what_it_says(model: Model):
     assert model.encoder.n_features == 512
     grid = model.preprocessing
     assert grid.crop_pix * grid.pixel_scale == pytest.approx(126)
-    assert from_dict(PretrainConfig, model.provenance["config"]).byol.morphology_weight > 0
+    assert from_dict(PretrainConfig, model.provenance["config"]).morphology_weight > 0
     assert f"{model.provenance['images_seen']:,} images" in " ".join(model.card.split())
     assert all(np.isfinite(one.detach().numpy()).all() for one in model.encoder.parameters())
 

@@ -8,7 +8,6 @@ from astropy.io import fits
 
 import skylobe
 from conftest import STILL
-from skylobe.byol import Byol
 from skylobe.checkpoint import Model, save_model
 from skylobe.config import (
     ByolConfig,
@@ -23,6 +22,7 @@ from skylobe.embedding import embed
 from skylobe.encoder import build_encoder
 from skylobe.evaluation import label_curves
 from skylobe.index import Index
+from skylobe.methods import Byol
 from skylobe.normalise import prepare, standardise
 from skylobe.pretraining import pretrain
 from skylobe.records import ImageSet

@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from conftest import lobes
-from skylobe.byol import Byol
 from skylobe.config import (
     ByolConfig,
     EncoderConfig,
@@ -26,6 +25,7 @@ from skylobe.config import (
 from skylobe.encoder import build_encoder
 from skylobe.errors import CheckpointError, CollapseError, ConfigError, DeviceMemoryError
 from skylobe.feeding import image_rows
+from skylobe.methods import Byol
 from skylobe.schedule import Plan, batch_sources, learning_rate
 from skylobe.state import STATE_FILE
 from skylobe.training import Trainer, monitor_steps

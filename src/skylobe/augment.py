@@ -5,7 +5,7 @@ into one map and the image is resampled once. Intensities are changed afterwards
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import torch
@@ -21,28 +21,33 @@ Views = Float[Tensor, "batch 1 height width"]
 PerImage = Float[Tensor, " batch"]
 
 
-def two_views(
+def draw_views(
     images: Tensor,
     config: ViewConfig,
     generator: torch.Generator,
     *,
     second: Tensor | None = None,
     part: Part = ALONE,
-) -> tuple[Views, Views]:
-    """Draw two independent views of every image.
+) -> list[Views]:
+    """Draw two independent views of every image, and small crops behind them if wanted.
 
     Args:
         images: ``(batch, 1, height, width)``, ``uint8`` or ``float32``.
         config: Steps and their strengths; the default is Table 1.
         generator: Source of every draw; the same seed gives the same views on any device.
-        second: Other images of the same sources for the second view; ``None`` uses ``images`` twice.
+        second: Other images of the same sources, for every other view; ``None`` uses ``images`` for all.
         part: As of ``make_views``.
 
-    Source: paper, Section 2.3, Tables 1 and 2.
+    Source: paper, Section 2.3, Tables 1 and 2; small crops as in multi-crop (Caron et al. 2020).
     """
-    first = make_views(images, config, generator, part=part)
-    second = images if second is None else second
-    return first, make_views(second, config, generator, part=part)
+    pictures = images, images if second is None else second
+    width = (config.width_pix or config.crop_pix) * config.small_width
+    small = replace(config, area=config.small_area, width_pix=max(1, round(width)))
+    wanted = [config, config, *[small] * config.n_small]
+    return [
+        make_views(pictures[number % 2], one, generator, part=part)
+        for number, one in enumerate(wanted)
+    ]
 
 
 def make_views(

@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace, get_loader
@@ -77,13 +77,17 @@ def _add_recipe(command: ArgumentParser, name: str) -> None:
         help=f"Settings to start from: {' or '.join(RECIPES)}; files and options change them.",
     )
     command.add_class_arguments(PretrainConfig)
-    command.set_defaults(
-        {
-            f"{part}.{field}": one
-            for part in PARTS
-            for field, one in vars(getattr(settings, part)).items()
-        }
-    )
+    command.set_defaults(dict(_flat(settings)))
+
+
+def _flat(settings: PretrainConfig) -> Iterator[tuple[str, object]]:
+    """List a config's values by the name of their option."""
+    for part in PARTS:
+        value = getattr(settings, part)
+        if dataclasses.is_dataclass(value):
+            yield from ((f"{part}.{name}", one) for name, one in vars(value).items())
+        else:
+            yield part, value
 
 
 def _chosen_recipe(arguments: Sequence[str]) -> str:

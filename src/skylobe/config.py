@@ -47,6 +47,8 @@ class Preprocessing:
         mean: Mean of the training corpus' cropped images (image values, 0 to 1).
         std: Standard deviation of the same.
         scaling: Intensity scaling of physical pixels.
+        softening: Image values well above this are compressed: arcsinh(value / softening), 1 staying 1,
+            so that lobes count beside a bright core; ``None`` leaves values as they are.
     """
 
     survey: str = "VLA FIRST"
@@ -57,6 +59,12 @@ class Preprocessing:
     mean: float = 0.0
     std: float = 1.0
     scaling: ScalingConfig = field(default_factory=ScalingConfig)
+    softening: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a stretch that divides by nothing."""
+        if self.softening is not None and not self.softening > 0:
+            raise ConfigError(f"softening is {self.softening}; give a value above 0, or null.")
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,9 @@ class ViewConfig:
         blur_sigma: Pixels. Standard deviation of the blur, smallest and largest.
         blur_width: Pixels. Odd width of the blur's kernel.
         width_pix: Pixels. Width of the finished view; ``None`` keeps ``crop_pix``.
+        n_small: Small crops shown besides the two views (multi-crop).
+        small_area: Share of the square kept by a small crop, smallest and largest.
+        small_width: Width of a small crop over that of a view.
     """
 
     rotation: float = 360.0  # Paper, Table 1
@@ -96,6 +107,9 @@ class ViewConfig:
     blur_sigma: tuple[float, float] = (0.1, 2.0)
     blur_width: int = 7
     width_pix: int | None = None
+    n_small: int = 0
+    small_area: tuple[float, float] = (0.3, 0.7)
+    small_width: float = 0.5
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot be drawn from."""
@@ -142,8 +156,6 @@ class ByolConfig:
         predictor_hidden: Width of the predictor's hidden layer.
         target_decay: τ of Eq. 1: share of the target network kept at each step.
         decay_schedule: ``constant``, or ``cosine`` from ``target_decay`` to 1.
-        morphology_weight: Weight of the error in predicting each source's measures of shape
-            (``morphology``) from its features by one linear layer; 0 is plain BYOL.
     """
 
     projector_hidden: int = 512
@@ -151,7 +163,42 @@ class ByolConfig:
     predictor_hidden: int = 512
     target_decay: float = 0.996
     decay_schedule: Literal["constant", "cosine"] = "constant"
-    morphology_weight: float = 0.0
+
+
+@dataclass(frozen=True)
+class VicregConfig:
+    """Expander and weights of VICReg.
+
+    Args:
+        hidden: Width of the expander's hidden layer.
+        projection: Width of its output.
+        similarity: Weight of the distance between views.
+        variance: Weight of the missing variance.
+        covariance: Weight of the covariance between dimensions.
+    """
+
+    hidden: int = 1024
+    projection: int = 1024
+    similarity: float = 1.0
+    variance: float = 1.0
+    covariance: float = 0.04
+
+
+@dataclass(frozen=True)
+class LejepaConfig:
+    """Projector and regulariser of LeJEPA.
+
+    Args:
+        hidden: Width of the projector's hidden layer.
+        projection: Width of its output.
+        n_directions: Directions along which a batch is compared with a Gaussian, new at each step.
+        regulariser: λ: weight of that comparison; the distance between views weighs 1 − λ.
+    """
+
+    hidden: int = 512
+    projection: int = 64
+    n_directions: int = 256
+    regulariser: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -234,15 +281,27 @@ class PretrainConfig:
 
     Args:
         encoder: The network that is kept.
+        softening: Image values well above this are compressed by arcsinh before the encoder sees them,
+            as of ``Preprocessing``.
         views: The random views.
-        byol: Heads and target network.
+        method: ``byol``, or a method without a target network: ``vicreg``, ``lejepa``.
+        byol: Heads and target network of BYOL.
+        vicreg: Settings of VICReg.
+        lejepa: Settings of LeJEPA.
+        morphology_weight: Weight of the error in predicting each source's measures of shape
+            (``morphology``) from its features by one linear layer; 0 is the plain method.
         train: The loop.
         monitor: What is watched.
     """
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    softening: float | None = None
     views: ViewConfig = field(default_factory=ViewConfig)
+    method: Literal["byol", "vicreg", "lejepa"] = "byol"
     byol: ByolConfig = field(default_factory=ByolConfig)
+    vicreg: VicregConfig = field(default_factory=VicregConfig)
+    lejepa: LejepaConfig = field(default_factory=LejepaConfig)
+    morphology_weight: float = 0.0
     train: TrainConfig = field(default_factory=TrainConfig)
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
 
@@ -359,7 +418,8 @@ RECIPES: dict[str, PretrainConfig] = {
             blur_sigma=(0.1, 1.0),
             width_pix=48,
         ),
-        byol=ByolConfig(target_decay=0.99, decay_schedule="cosine", morphology_weight=2.0),
+        byol=ByolConfig(target_decay=0.99, decay_schedule="cosine"),
+        morphology_weight=2.0,
         train=TrainConfig(
             epochs=11,
             batch_size=128,

@@ -5,6 +5,7 @@ functions. They do not read files and do not know surveys.
 """
 
 import functools
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -122,7 +123,10 @@ def as_float(images: Tensor) -> Float[Tensor, "batch 1 height width"]:
 def standardise(
     images: Float[Tensor, "*batch"], preprocessing: Preprocessing
 ) -> Float[Tensor, "*batch"]:
-    """Subtract the training corpus' mean and divide by its standard deviation."""
+    """Compress bright values, if the encoder wants that; then bring the corpus to mean 0, variance 1."""
+    softening = preprocessing.softening
+    if softening is not None:
+        images = torch.arcsinh(images / softening) / math.asinh(1 / softening)
     return (images - preprocessing.mean) / preprocessing.std
 
 

@@ -14,7 +14,6 @@ import torch
 from rich.progress import track
 
 from skylobe import storage
-from skylobe.byol import Byol
 from skylobe.checkpoint import Model, fingerprint, save_model, versions
 from skylobe.config import Preprocessing, PretrainConfig, TrainConfig, from_dict, to_dict
 from skylobe.embedding import embed
@@ -22,6 +21,7 @@ from skylobe.encoder import Encoder, build_encoder
 from skylobe.errors import CheckpointError, ConfigError, DataError
 from skylobe.feeding import image_rows
 from skylobe.health import effective_rank, feature_spread
+from skylobe.methods import build_method
 from skylobe.morphology import measure
 from skylobe.normalise import corpus_statistics, prepare
 from skylobe.precision import flush_denormals
@@ -65,15 +65,15 @@ def pretrain(
     """
     refuse_overlap(corpus, monitor_set)
     refuse_corrupt(corpus)
-    preprocessing = _preprocessing(corpus, config)
+    preprocessing = preprocessing_of(corpus, config)
     record = _describe(corpus, config, monitor_set)
     _settle(out, record)
-    measures = standard_measures(corpus, config) if config.byol.morphology_weight > 0 else None
+    measures = standard_measures(corpus, config) if config.morphology_weight > 0 else None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed)
-        method = Byol(
+        method = build_method(
             build_encoder(config.encoder, seed=config.train.seed),
-            config.byol,
+            config,
             n_measures=0 if measures is None else measures.shape[1],
         )
     watch = _watch(corpus, preprocessing, config, monitor_set)
@@ -92,7 +92,7 @@ def pretrain(
     return model
 
 
-def _preprocessing(corpus: ImageSet, config: PretrainConfig) -> Preprocessing:
+def preprocessing_of(corpus: ImageSet, config: PretrainConfig) -> Preprocessing:
     """Describe the encoder's grid, which is that of the finished views, and measure its statistics."""
     views = config.views
     width = views.width_pix or views.crop_pix
@@ -102,6 +102,7 @@ def _preprocessing(corpus: ImageSet, config: PretrainConfig) -> Preprocessing:
         pixel_scale=scale * views.crop_pix / width,
         image_scale=scale,
         crop_pix=width,
+        softening=config.softening,
     )
     mean, std = corpus_statistics(corpus.images, grid)
     return replace(grid, mean=mean, std=std)
@@ -109,6 +110,8 @@ def _preprocessing(corpus: ImageSet, config: PretrainConfig) -> Preprocessing:
 
 def standard_measures(corpus: ImageSet, config: PretrainConfig) -> torch.Tensor:
     """Measure the shape of each source on its first image, each measure with mean 0 and variance 1.
+
+    A corpus is measured once; the cache keeps what was found.
 
     Args:
         corpus: Images; those of one source share its id.
@@ -118,9 +121,16 @@ def standard_measures(corpus: ImageSet, config: PretrainConfig) -> torch.Tensor:
         ``(source, measure)``, within ±5.
     """
     images = corpus.images[image_rows(corpus)[:, 0]]
-    window = Preprocessing(crop_pix=config.views.crop_pix)
-    batches = track(images.split(256), description="Measuring")
-    measures = torch.cat([measure(prepare(batch, window)) for batch in batches])
+    crop = config.views.crop_pix
+    kept = storage.cache_dir() / "measures" / f"{fingerprint(images)[:16]}-{crop}.npy"
+    if kept.exists():
+        measures = torch.from_numpy(np.load(kept))
+    else:
+        window = Preprocessing(crop_pix=crop)
+        batches = track(images.split(256), description="Measuring")
+        measures = torch.cat([measure(prepare(batch, window)) for batch in batches])
+        with storage.write_atomically(kept) as path, path.open("wb") as file:
+            np.save(file, measures.numpy())
     spread = measures.std(0).clamp(min=1e-6)
     return ((measures - measures.mean(0)) / spread).clamp(-5, 5)
 

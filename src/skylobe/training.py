@@ -14,14 +14,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skylobe.augment import two_views
-from skylobe.byol import Byol
+from skylobe.augment import draw_views
 from skylobe.config import Preprocessing, PretrainConfig, ViewConfig
 from skylobe.devices import Part, compile_in_place, explained, launch, repeatable, send
 from skylobe.encoder import Encoder
 from skylobe.errors import CheckpointError, CollapseError
 from skylobe.feeding import WINDOW, Feed, central, feed, fits, image_rows
 from skylobe.journal import Journal, journal, progress
+from skylobe.methods import Method
 from skylobe.normalise import standardise
 from skylobe.records import ImageSet
 from skylobe.schedule import Plan, batch_sources, learning_rate, mix_seeds
@@ -50,7 +50,7 @@ class Trainer:
 
     def __init__(
         self,
-        method: Byol,
+        method: Method,
         corpus: ImageSet,
         preprocessing: Preprocessing,
         config: PretrainConfig,
@@ -82,7 +82,7 @@ class Trainer:
         self._clock = time.monotonic()
         self._saved: int | None = None
 
-    def _prepare(self, method: Byol) -> Byol:
+    def _prepare(self, method: Method) -> Method:
         """Give the networks their memory format, batch norm and compiled form."""
         train = self.config.train
         if train.channels_last:
@@ -141,17 +141,19 @@ class Trainer:
 
     def train_step(self) -> Tensor:
         """Do one step and return its loss, still on the device."""
+        seed = self.config.train.seed
         views, measures = self.draw_views(), self._measures()
+        self.method.begin_step(torch.Generator().manual_seed(mix_seeds(seed, self.step, 2)))
         lr = learning_rate(self.step, self.plan)
         for group in self.optimiser.param_groups:
             group["lr"] = lr
         self.method.train()
         self.optimiser.zero_grad()  # before the loss: a recorded graph reuses their memory
-        loss: Tensor = self._step_module(*views, measures)
+        loss: Tensor = self._step_module(views, measures)
         self.fabric.backward(loss)
         self.optimiser.step()
         self.step += 1
-        self.method.update_target(self.method.decay_at(self.step / self.plan.n_steps))
+        self.method.end_step(self.step / self.plan.n_steps)
         return loss.detach()
 
     def sources(self) -> Tensor:
@@ -164,18 +166,17 @@ class Trainer:
             return None
         return send(self.measures[self.sources()], self.fabric.device)
 
-    def draw_views(self) -> tuple[Tensor, Tensor]:
-        """Draw this step's two standardised views of this device's sources."""
+    def draw_views(self) -> list[Tensor]:
+        """Draw this step's standardised views of this device's sources: two, then small crops."""
         generator = torch.Generator().manual_seed(mix_seeds(self.config.train.seed, self.step, 1))
         shape = (2, self.plan.batch_size)
         picks = torch.randint(self.rows.shape[1], shape, generator=generator)
         first, second = self.feed.pairs(self.step, picks)
-        views = two_views(first, self._view_config(), generator, second=second, part=self.part)
+        views = draw_views(first, self._view_config(), generator, second=second, part=self.part)
         layout = torch.channels_last if self.config.train.channels_last else torch.contiguous_format
-        return (
-            standardise(views[0], self.preprocessing).contiguous(memory_format=layout),
-            standardise(views[1], self.preprocessing).contiguous(memory_format=layout),
-        )
+        return [
+            standardise(one, self.preprocessing).contiguous(memory_format=layout) for one in views
+        ]
 
     def _view_config(self) -> ViewConfig:
         """Give the views of this step the width of its stage."""
