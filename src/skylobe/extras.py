@@ -13,6 +13,8 @@ EXTRAS = {  # which extra of pyproject.toml brings a module
     "regions": "sky",
     "pyvo": "sky",
     "umap": "map",
+    "onnx": "onnx",
+    "onnxscript": "onnx",
 }
 
 
