@@ -19,7 +19,7 @@ def quickstart(
 
     Args:
         out: HTML page to write; it needs no other file.
-        model: Name of a shipped model, or a model folder.
+        model: Name of a shipped model, a model folder, or user/name on the model hub.
         n_views: 1, or 8 to average over quarter turns and mirror images.
     """
     from skylobe import quickstart

@@ -21,7 +21,7 @@ def embed_set(
     Args:
         data: Name of a data set, or a table of your own.
         out: Parquet file to write: source_id, embedding, and label, ra, dec where known.
-        model: Name of a shipped model, or a model folder.
+        model: Name of a shipped model, a model folder, or user/name on the model hub.
         split: train, validation or test; all sources by default.
         n_views: 1, or 8 to average over quarter turns and mirror images.
         options: Of the set, such as --options.subset confident.
@@ -72,7 +72,8 @@ def convert(
     """Write a model or classifier as an ONNX file, for software without skylobe and torch.
 
     Args:
-        model: Name of a shipped model, or the folder of a model or classifier.
+        model: Name of a shipped model, the folder of a model or classifier, or user/name on the
+            model hub.
         out: File to write; ends in .onnx. It takes prepared images; how to prepare them is in its
             metadata.
         n_views: 8 averages over quarter turns and mirror images inside the file; a classifier's own
