@@ -23,9 +23,10 @@ from torch import Tensor, nn
 
 from skylobe import datasets
 from skylobe.checkpoint import Model, load_model, versions
-from skylobe.config import EncoderConfig
+from skylobe.config import EncoderConfig, Preprocessing
 from skylobe.embedding import features
 from skylobe.encoder import Encoder, build_encoder
+from skylobe.export_onnx import export_onnx
 from skylobe.inference import fastest, fold_batch_norm
 from skylobe.normalise import prepare
 from skylobe.precision import computes_in_bf16
@@ -71,9 +72,9 @@ def in_onnxruntime(encoder: Encoder, sample: Tensor) -> Way:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
+    grid = Preprocessing(crop_pix=sample.shape[-1])
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "encoder.onnx"
-        torch.onnx.export(fold_batch_norm(encoder), (sample,), path, dynamo=False)
+        path = export_onnx(Model("timed", encoder, grid), Path(folder) / "encoder.onnx")
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     return lambda images: torch.from_numpy(session.run(None, {name: images.numpy()})[0])

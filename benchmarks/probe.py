@@ -1,34 +1,35 @@
-"""Score a model's linear probe against an untrained encoder of the same shape, split by split.
+"""Score shipped models' linear probes against untrained encoders of the same shape, split by split.
 
 Twenty stratified splits (5 folds, drawn 4 times) of the 833 confident MiraBest sources, at 36, 145 and all
 labels of a training fold, with one view and with eight; then the official test split, which nothing was
 chosen on. The measures of shape that the model was asked to know are scored beside it.
 
-Run: ``python benchmarks/probe.py --write`` (about ten minutes on 2 cores). Writes ``docs/results.md`` and
-the scores in the model's card; without ``--write`` it only prints.
+Run: ``python benchmarks/probe.py --write`` (about ten minutes on 2 cores for a model of the fast stem),
+with ``--model NAME`` for one model. Writes the model's section of ``docs/results.md``, its card and the
+card's header; without ``--write`` it only prints.
 """
 
 import argparse
 import platform
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from skylobe import datasets, storage
+from skylobe import card, datasets, results, storage
 from skylobe.checkpoint import load_model, shipped_models, versions
 from skylobe.config import Preprocessing
 from skylobe.embedding import embed
 from skylobe.evaluation import untrained
 from skylobe.morphology import measure
 from skylobe.normalise import prepare
-from skylobe.probe import clopper_pearson, error_percent, fit_probe, paired_splits
+from skylobe.probe import Comparison, clopper_pearson, fit_probe, paired_splits
 from skylobe.records import ImageSet
 
 ROOT = Path(__file__).resolve().parents[1]
 COUNTS = (36, 145, None)
-START, END = "<!-- scores: made by benchmarks/probe.py -->", "<!-- end of scores -->"
 
 
 def vectors_of(model_name: str, image_set: ImageSet) -> dict[str, np.ndarray]:
@@ -52,12 +53,11 @@ def vectors_of(model_name: str, image_set: ImageSet) -> dict[str, np.ndarray]:
     }
 
 
-def cross_validation(model_name: str, vectors: dict[str, np.ndarray], labels: np.ndarray) -> str:
+def cross_validation(model_name: str, comparisons: Sequence[Comparison]) -> str:
     """Tabulate mean errors over the splits, and the paired differences."""
-    comparisons = [paired_splits(vectors, labels, n_labels=count) for count in COUNTS]
     heads = " | ".join(f"{one.n_labels} labels" for one in comparisons)
     rows = [f"| embedding | {heads} |", "|---|" + "---|" * len(comparisons)]
-    for name in vectors:
+    for name in comparisons[0].errors:
         cells = [
             f"{one.errors[name].mean():.2f} ± {one.errors[name].std(ddof=1):.2f}"
             for one in comparisons
@@ -72,67 +72,106 @@ def cross_validation(model_name: str, vectors: dict[str, np.ndarray], labels: np
     return "\n".join(rows)
 
 
-def official_split(vectors: dict[str, np.ndarray], image_set: ImageSet) -> str:
-    """Tabulate errors on the published test split with all labels of the training split."""
+def official_split(
+    vectors: dict[str, np.ndarray], image_set: ImageSet
+) -> dict[str, tuple[int, int]]:
+    """Count errors on the published test split with all labels of the training split."""
     assert image_set.labels is not None
     assert image_set.splits is not None
     train, test = (np.flatnonzero(image_set.splits == one) for one in ("train", "test"))
-    rows = ["| embedding | errors | per cent | 95 % interval |", "|---|---|---|---|"]
+    wrong = {}
     for name, found in vectors.items():
         predicted = fit_probe(found[train], image_set.labels[train]).predict(found[test])
-        error = error_percent(image_set.labels[test], predicted)
-        wrong = int((predicted != image_set.labels[test]).sum())
-        low, high = clopper_pearson(wrong, len(test))
-        rows.append(f"| {name} | {wrong} of {len(test)} | {error:.2f} | {low:.1f}–{high:.1f} |")
+        wrong[name] = (int((predicted != image_set.labels[test]).sum()), len(test))
+    return wrong
+
+
+def with_intervals(wrong: dict[str, tuple[int, int]]) -> str:
+    """Tabulate errors on a test set."""
+    rows = ["| embedding | errors | per cent | 95 % interval |", "|---|---|---|---|"]
+    for name, (count, total) in wrong.items():
+        low, high = clopper_pearson(count, total)
+        rows.append(
+            f"| {name} | {count} of {total} | {100 * count / total:.2f} | {low:.1f}–{high:.1f} |"
+        )
     return "\n".join(rows)
 
 
-def report(model_name: str) -> str:
-    """Make the section of scores."""
+def for_hubs(model_name: str, comparison: Comparison, wrong: tuple[int, int]) -> list[dict]:
+    """Give the errors with 8 views and all labels as the header of a card holds them."""
+    mean = comparison.errors[f"{model_name}, 8 views"].mean()
+    errors = {
+        f"Error (%), 20 stratified splits, {comparison.n_labels} labels": mean,
+        f"Error (%), official test split, {wrong[1]} sources": 100 * wrong[0] / wrong[1],
+    }
+    metrics = [
+        {"type": "error", "name": name, "value": round(float(value), 2)}
+        for name, value in errors.items()
+    ]
+    return [
+        {
+            "task": {"type": "image-classification", "name": "FRI or FRII, linear probe, 8 views"},
+            "dataset": {"type": "mirabest", "name": "MiraBest, confident sources"},
+            "metrics": metrics,
+        }
+    ]
+
+
+def report(model_name: str) -> tuple[str, list[dict]]:
+    """Make the section of scores, and what of it goes into the card's header."""
     image_set = datasets.load("mirabest", subset="confident")
     assert image_set.labels is not None
     vectors = vectors_of(model_name, image_set)
+    comparisons = [paired_splits(vectors, image_set.labels, n_labels=count) for count in COUNTS]
+    wrong = official_split(vectors, image_set)
+    command = f"python benchmarks/probe.py --model {model_name} --write"
     used = ", ".join(f"{name} {version}" for name, version in versions().items())
-    return f"""Linear probe (logistic regression, strength by cross-validation within the labels) on frozen
+    text = f"""Linear probe (logistic regression, strength by cross-validation within the labels) on frozen
 embeddings; errors in per cent, lower is better.
 
 **{len(image_set)} confident MiraBest sources, 20 stratified splits.** Mean ± standard deviation over
 splits; in the last rows the mean paired difference ± its standard error (corrected for splits that share
 sources: Nadeau & Bengio 2003), and the share of splits in which the trained model is better.
 
-{cross_validation(model_name, vectors, image_set.labels)}
+{cross_validation(model_name, comparisons)}
 
 **Official split**, all 729 labels, 104 test sources. The interval (Clopper–Pearson) is that of a test set
 of this size: it cannot tell good models apart.
 
-{official_split(vectors, image_set)}
+{with_intervals(wrong)}
 
-Command: `python benchmarks/probe.py --write`. Software: {used}; {platform.machine()} CPU.
-"""
+Command: `{command}`. Software: {used}; {platform.machine()} CPU."""
+    return text, for_hubs(model_name, comparisons[-1], wrong[f"{model_name}, 8 views"])
 
 
-def replace_scores(path: Path, scores: str) -> None:
-    """Put the scores between the marks of a Markdown file."""
-    text = path.read_text(encoding="utf-8")
-    before, rest = text.split(START)
-    _, after = rest.split(END)
-    with storage.write_atomically(path) as temporary:
-        temporary.write_text(f"{before}{START}\n\n{scores}\n{END}{after}", encoding="utf-8")
+def write(model_name: str, scores: str, for_header: list[dict]) -> None:
+    """Put the scores into the results and, of a shipped model, into its card."""
+    section, page = f"scores of {model_name}", ROOT / "docs" / "results.md"
+    heading = f"## The shipped model, `{model_name}`\n"
+    text = page.read_text(encoding="utf-8")
+    if heading not in text:
+        with storage.write_atomically(page) as temporary:
+            temporary.write_text(f"{text.rstrip()}\n\n{heading}", encoding="utf-8")
+    results.write_section(page, section, scores)
+    if model_name in shipped_models():
+        path = ROOT / "src" / "skylobe" / "models" / model_name / "README.md"
+        results.write_section(path, section, scores)
+        text = card.with_scores(path.read_text(encoding="utf-8"), model_name, for_header)
+        with storage.write_atomically(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
 
 def main() -> None:
     """Print the scores, and write them where they belong."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--model", default="skylobe-fast")
+    parser.add_argument("--model", help="one model; all shipped ones by default")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    scores = report(options.model)
-    print(scores)
-    if options.write:
-        replace_scores(ROOT / "docs" / "results.md", scores)
-        if options.model in shipped_models():
-            card = ROOT / "src" / "skylobe" / "models" / options.model / "README.md"
-            replace_scores(card, scores)
+    for name in [options.model] if options.model else shipped_models():
+        scores, for_header = report(name)
+        print(scores)
+        if options.write:
+            write(name, scores, for_header)
 
 
 if __name__ == "__main__":

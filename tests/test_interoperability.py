@@ -1,16 +1,28 @@
 """What other software expects of a model: parameter names, shapes, the layout of a model folder."""
 
 import json
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
 from torch.nn import functional
 
+from skylobe import storage
 from skylobe.checkpoint import Model, save_model
 from skylobe.config import EncoderConfig
 from skylobe.encoder import build_encoder
+from skylobe.errors import UnavailableError
 
+ROOM = Path(__file__).parent
+TIMM = (
+    "timm==1.0.31",
+    "timm-1.0.31-py3-none-any.whl",
+    "sha256:5bd50f7d0fe6d09bf9285ac2523234a1b7e6bf075c0be3e7aed09139fcb617c7",
+)
 NORM = ("weight", "bias", "running_mean", "running_var")
 
 
@@ -83,14 +95,19 @@ def test_the_public_network_gives_the_same_features(encoder):
         torch.testing.assert_close(public_forward(encoder.state_dict(), images), encoder(images))
 
 
-def test_the_weights_load_into_timm(encoder, tmp_path):
-    timm = pytest.importorskip("timm", exc_type=ImportError)
-    folder = save_model(Model("tiny", encoder), tmp_path / "model")
-    theirs = timm.create_model("resnet18", in_chans=1, num_classes=0)
-    theirs.load_state_dict(safetensors.torch.load_file(folder / "model.safetensors"))
-    images = torch.rand(3, 1, 70, 70, generator=torch.Generator().manual_seed(1))
-    with torch.no_grad():
-        torch.testing.assert_close(theirs.eval()(images), encoder(images))
+@pytest.mark.slow
+@pytest.mark.remote
+def test_timm_itself_gives_the_same_features_with_the_shipped_weights():
+    """timm as its wheel is published; skipped where the package index cannot be reached."""
+    pytest.importorskip("huggingface_hub")  # timm imports it
+    try:
+        wheel = storage.fetch_wheel(*TIMM)
+    except UnavailableError as error:
+        pytest.skip(str(error))
+    folder = resources.files("skylobe") / "models" / "skylobe-fast"
+    command = [sys.executable, "-W", "error", str(ROOM / "beside_timm.py"), str(wheel), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_model_folder_has_the_layout_of_a_model_hub(encoder, tmp_path):

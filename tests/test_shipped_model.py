@@ -1,34 +1,36 @@
 import re
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import skylobe
+from skylobe import card
 from skylobe.checkpoint import Model, shipped_models
 from skylobe.config import PretrainConfig, from_dict
 from skylobe.embedding import embed
 from skylobe.evaluation import untrained
 from skylobe.probe import paired_splits
 
-NAME = "skylobe-fast"
+ROOT = Path(__file__).parents[1]
+STEMS = {"skylobe-fast": "fast", "skylobe-base": "paper"}
 
 
-@pytest.fixture(scope="module")
-def model() -> Model:
-    return skylobe.load_model(NAME)
+@pytest.fixture(scope="module", params=shipped_models())
+def model(request: pytest.FixtureRequest) -> Model:
+    return skylobe.load_model(request.param)
 
 
-def test_it_comes_with_the_package_and_is_small():
-    assert NAME in shipped_models()
-    folder = resources.files("skylobe") / "models" / NAME
+def test_it_comes_with_the_package_and_is_small(model: Model):
+    folder = resources.files("skylobe") / "models" / model.name
     names = {path.name for path in folder.iterdir()}
     assert names == {"model.safetensors", "config.json", "preprocessing.json", "README.md"}
     assert len((folder / "model.safetensors").read_bytes()) < 25e6
 
 
 def test_it_is_what_it_says(model: Model):
-    assert (model.encoder.config.depth, model.encoder.config.stem) == (18, "fast")
+    assert (model.encoder.config.depth, model.encoder.config.stem) == (18, STEMS[model.name])
     assert model.encoder.n_features == 512
     grid = model.preprocessing
     assert grid.crop_pix * grid.pixel_scale == pytest.approx(126)
@@ -38,15 +40,24 @@ def test_it_is_what_it_says(model: Model):
 
 
 def test_the_card_and_the_results_state_the_same_scores(model: Model):
-    """Both are written by benchmarks/probe.py; one edited by hand would differ."""
-    from pathlib import Path
-
-    results = (Path(__file__).parents[1] / "docs" / "results.md").read_text(encoding="utf-8")
-    cut = re.compile(r"<!-- scores.*?<!-- end of scores -->", re.DOTALL)
-    scores = cut.search(model.card)
+    """All three are written by benchmarks/probe.py; one edited by hand would differ."""
+    results = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    marks = rf"<!-- scores of {model.name}: .*?<!-- end of scores of {model.name} -->"
+    scores = re.search(marks, model.card, re.DOTALL)
     assert scores is not None
     assert scores.group(0) in results
     assert "8 views" in scores.group(0)
+    (found,) = card.split(model.card)[0]["model-index"][0]["results"]
+    for metric in found["metrics"]:
+        assert f"{metric['value']:.2f}" in scores.group(0)
+
+
+def test_its_licence_is_in_the_card_and_beside_it(model: Model):
+    assert card.split(model.card)[0]["license"] == "cc-by-4.0"
+    notice = (resources.files("skylobe") / "models" / "LICENSE").read_text(encoding="utf-8")
+    address = "https://creativecommons.org/licenses/by/4.0/"
+    assert address in notice
+    assert address in model.card
 
 
 def test_its_probe_beats_the_untrained_encoder_on_mirabest(model: Model, mirror):
@@ -54,6 +65,6 @@ def test_its_probe_beats_the_untrained_encoder_on_mirabest(model: Model, mirror)
     confident = skylobe.datasets.load("mirabest", subset="confident", root=mirror)
     vectors = {one.name: embed(one, confident).vectors for one in (model, untrained(model))}
     compared = paired_splits(vectors, confident.labels, n_labels=145, n_repeats=1)
-    gap, error, share = compared.difference(NAME, "untrained")
+    gap, error, share = compared.difference(model.name, "untrained")
     assert gap < -3 * error < 0
     assert share == 1.0

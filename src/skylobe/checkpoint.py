@@ -20,9 +20,10 @@ import torch
 from skylobe import storage
 from skylobe.config import EncoderConfig, Preprocessing, from_dict, to_dict
 from skylobe.encoder import Encoder
-from skylobe.errors import CheckpointError
+from skylobe.errors import CheckpointError, ConfigError
 
 FORMAT = 1  # of the folder; raised when an older reader could not understand it
+FILES = ("config.json", "preprocessing.json", "model.safetensors", "README.md")  # of a folder
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,17 @@ class Model:
     provenance: dict[str, Any] = field(default_factory=dict)
     card: str = ""
 
+    @classmethod
+    def from_pretrained(cls, name_or_path: str | Path, *, revision: str | None = None) -> "Model":
+        """Load a model; ``load_model`` under the name that users of model hubs know."""
+        return load_model(name_or_path, revision=revision)
+
+    def push_to_hub(self, hub_id: str, *, private: bool | None = None) -> str:
+        """Send this model to a hub: ``hub.push_to_hub``."""
+        from skylobe.hub import push_to_hub  # it builds on this module
+
+        return push_to_hub(self, hub_id, private=private)
+
 
 def shipped_models() -> list[str]:
     """List the names of the models that come with the package."""
@@ -52,34 +64,76 @@ def shipped_models() -> list[str]:
     return sorted(one.name for one in folder.iterdir() if (one / "config.json").is_file())
 
 
-def load_model(name_or_path: str | Path, *, device: str | torch.device = "cpu") -> Model:
-    """Load a shipped model by name, or any model folder by path.
+def load_model(
+    name_or_path: str | Path,
+    *,
+    revision: str | None = None,
+    device: str | torch.device = "cpu",
+) -> Model:
+    """Load a shipped model by name, a model folder by path, or a model of a hub by its id.
 
     Args:
-        name_or_path: ``"skylobe-fast"``, a folder written by ``save_model``, or the authors' released
-            ``byol.ckpt``.
+        name_or_path: ``"skylobe-fast"``, a folder written by ``save_model``, the authors' released
+            ``byol.ckpt``, or ``"user/name"`` or ``"hf://user/name@revision"`` on the hub (``hub``). A
+            folder that exists comes before a shipped model, and that before the hub.
+        revision: Branch, tag or commit of a model on the hub.
         device: Where the encoder goes.
 
     Raises:
         CheckpointError: If there is no such model, or it is not readable by this version.
+        ConfigError: If a revision is given of a model that is not on the hub.
+        UnavailableError: If the hub does not have the model or cannot be reached.
+        MissingExtraError: If it can only be on the hub and huggingface_hub is not installed.
     """
+    model = _load(name_or_path, revision)
+    return replace(model, encoder=model.encoder.to(device))
+
+
+def _load(name_or_path: str | Path, revision: str | None) -> Model:
+    """Load a model onto the CPU from where its name says it is."""
+    from skylobe import hub  # it builds on this module
+
     folder = Path(name_or_path)
+    is_shipped = str(name_or_path) in shipped_models()
+    is_here = folder.suffix == ".ckpt" or folder.is_dir() or is_shipped
+    address = None if is_here else hub.hub_address(name_or_path)
+    if address is not None:
+        hub_id, named = address
+        return hub.load_from_hub(hub_id, revision=revision or named)
+    if not is_here:
+        raise CheckpointError(
+            f"{name_or_path}: no such model folder, and the shipped models are "
+            f"{', '.join(shipped_models()) or 'none'}; give a folder, one of these names, or "
+            "hf://user/name for a model hub."
+        )
+    if revision is not None:
+        raise ConfigError(
+            f"{name_or_path} is not on a hub and has no revision {revision}; leave revision out, or "
+            "write hf://user/name."
+        )
     if folder.suffix == ".ckpt":
         from skylobe.import_byol import import_byol  # it builds on this module
 
-        imported = import_byol(folder)
-        return replace(imported, encoder=imported.encoder.to(device))
+        return import_byol(folder)
     if not folder.is_dir():
-        if str(name_or_path) not in shipped_models():
-            raise CheckpointError(
-                f"{name_or_path}: no such model folder, and the shipped models are "
-                f"{', '.join(shipped_models()) or 'none'}; give a folder or one of these names."
-            )
         folder = Path(str(resources.files("skylobe") / "models" / str(name_or_path)))
+    return load_folder(folder)
+
+
+def load_folder(folder: Path) -> Model:
+    """Load a folder written by ``save_model`` onto the CPU.
+
+    Raises:
+        CheckpointError: If it is not a model folder, or not readable by this version.
+    """
     config = read_json(folder / "config.json")
-    if config.get("format") != FORMAT:
+    if not {"format", "name", "encoder"} <= config.keys():
         raise CheckpointError(
-            f"{folder}: model format {config.get('format')}, this version reads {FORMAT}; install "
+            f"{folder / 'config.json'}: not of a skylobe model; give a folder that skylobe wrote."
+        )
+    if config["format"] != FORMAT:
+        raise CheckpointError(
+            f"{folder}: model format {config['format']}, this version reads {FORMAT}; install "
             f"skylobe {config.get('skylobe_version', 'of the version that wrote it')}."
         )
     encoder = Encoder(from_dict(EncoderConfig, config["encoder"]))
@@ -87,7 +141,7 @@ def load_model(name_or_path: str | Path, *, device: str | torch.device = "cpu") 
     card = folder / "README.md"
     return Model(
         name=config["name"],
-        encoder=encoder.to(device).eval(),
+        encoder=encoder.eval(),
         preprocessing=from_dict(Preprocessing, read_json(folder / "preprocessing.json")),
         provenance=config.get("provenance", {}),
         card=card.read_text(encoding="utf-8") if card.exists() else "",

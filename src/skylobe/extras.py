@@ -13,6 +13,9 @@ EXTRAS = {  # which extra of pyproject.toml brings a module
     "regions": "sky",
     "pyvo": "sky",
     "umap": "map",
+    "huggingface_hub": "hub",
+    "onnx": "onnx",
+    "onnxscript": "onnx",
 }
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from skylobe import storage
+from skylobe import card, storage
 from skylobe.checkpoint import Model, fingerprint, save_model, versions
 from skylobe.config import Preprocessing, PretrainConfig, TrainConfig, from_dict, to_dict
 from skylobe.embedding import embed
@@ -79,14 +79,14 @@ def pretrain(
     watch = _watch(corpus, preprocessing, config, monitor_set)
     trainer = Trainer(method, corpus, preprocessing, config, out, watch, measures)
     trainer.run()
-    model = Model(
+    trained = Model(
         name=name or out.name,
         encoder=method.encoder.cpu().eval(),
         preprocessing=preprocessing,
         provenance=record
         | {"steps": trainer.step, "images_seen": trainer.step * trainer.plan.batch_size},
-        card=f"# {name or out.name}\n\nPre-trained on {corpus.name} ({len(corpus)} images).\n",
     )
+    model = replace(trained, card=card.join(card.header(trained), card.describe(trained)))
     if trainer.fabric.is_global_zero:
         save_model(model, out / "model")
     return model

@@ -73,7 +73,7 @@ def run(out: Path, model: str = "skylobe-fast", *, n_views: int = 8, n_seeds: in
 
     Args:
         out: HTML file to write.
-        model: Name of a shipped model, or a model folder.
+        model: Name of a shipped model, a model folder, or user/name on the model hub.
         n_views: 1, or 8 to average over quarter turns and mirror images.
         n_seeds: Draws of each count of labels.
     """

@@ -1,4 +1,7 @@
 import copy
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -88,3 +91,11 @@ def test_batch_statistics_are_of_one_view_at_a_time():
     pairs = zip(predictions, targets, strict=True)
     expected = sum(pair_loss(p, t).mean() for p, t in pairs) / 2
     torch.testing.assert_close(method([first, second]), expected)
+
+
+@pytest.mark.slow
+def test_loss_and_gradient_are_one_graph_each_for_the_compiler():
+    """So batch norm, ReLU and the shortcut's addition can be fused; a break would cut them apart."""
+    command = [sys.executable, "-W", "error", str(Path(__file__).parents[1] / "one_graph.py")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr

@@ -11,7 +11,7 @@ from skylobe.commands.learning import finetune, pretrain
 from skylobe.commands.searching import draw_map, duplicates, index, outliers, search
 from skylobe.commands.showing import info, quickstart
 from skylobe.commands.sky import corpus, cutout, fetch, render, surveys
-from skylobe.commands.using import embed_set, predict
+from skylobe.commands.using import convert, embed_set, predict
 
 POSITIONAL = (
     "fetch",
@@ -22,6 +22,7 @@ POSITIONAL = (
     "duplicates",
     "outliers",
     "map",
+    "convert",
 )  # commands whose first argument has no option's name
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -36,6 +37,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "finetune": finetune,
     "evaluate": evaluate,
     "predict": predict,
+    "convert": convert,
     "index": index,
     "search": search,
     "duplicates": duplicates,

@@ -29,7 +29,7 @@ def probe(
     Args:
         data: Labelled set. Its published train and test splits are used; without them a fifth of
             the sources, the same for every draw, is the test set.
-        model: Name of a shipped model, or a model folder.
+        model: Name of a shipped model, a model folder, or user/name on the model hub.
         n_labels: Counts of labels to try; all labels are always tried too.
         n_views: 1, or 8 to average over quarter turns and mirror images.
         n_seeds: Draws of each count of labels.
@@ -149,7 +149,7 @@ def reproduce(
     Args:
         experiment: table6 (with figure4 and figure5), table7, figure7, timings (Section 3.5), or
             cross_validation over all confident MiraBest sources.
-        model: Name of a shipped model, or a model folder.
+        model: Name of a shipped model, a model folder, or user/name on the model hub.
         seeds: Trainings per cell; repeats of the folds for cross_validation.
         labels: Rows, by their count of labels; all by default.
         max_images: Images that a training may see; rows of many labels then get fewer epochs.

@@ -60,7 +60,7 @@ def finetune(
     Args:
         data: Labelled set: name of a data set, or a table of your own with a label column.
         out: Folder of the classifier.
-        model: Name of a shipped model, or a model folder.
+        model: Name of a shipped model, a model folder, or user/name on the model hub.
         budget: fast fits one linear layer on the frozen encoder in seconds; full tunes the encoder.
         recipe: Settings of the full budget to start from; paper is Table 4.
         split: train, validation or test; all labelled sources by default.

@@ -47,7 +47,7 @@ def index(
         out: Folder of the index.
         data: Name of a data set, a table of your own, a folder of images, or a corpus; may be left out
             where sources are only deleted.
-        model: Name of a shipped model, or a model folder.
+        model: Name of a shipped model, a model folder, or user/name on the model hub.
         n_views: 1, or 8 to average over quarter turns and mirror images.
         mode: create refuses a folder that is there, append adds to it, replace puts a new one there.
         split: train, validation or test; all sources by default.
@@ -154,7 +154,8 @@ def search(
         base_url: Another address of the service.
         resolve: Look other text up as an object's name, over the network.
         n_neighbours: Neighbours to show.
-        model: Name of a shipped model, or a model folder; the index's own by default.
+        model: Name of a shipped model, a model folder, or user/name on the model hub; the index's
+            own by default.
         n_views: 1, or 8 to average over quarter turns and mirror images; an index has its own.
         embeddings: Parquet file of the set's embeddings, made by skylobe embed with the same model;
             without it the set is embedded now.
@@ -268,7 +269,8 @@ def draw_map(
         colour: Column that colours the points: a number such as size_arcsec, or label.
         over: Labelled set to draw over the map, its sources placed among their neighbours.
         options: Of that set, such as --options.subset confident.
-        model: Name of a shipped model, or a model folder, for that set; the index's own by default.
+        model: Name of a shipped model, a model folder, or user/name on the model hub, for that
+            set; the index's own by default.
         method: umap, or pca for the first two principal components.
         again: Make the map anew although there is one.
         read: Columns of positive numbers whose logarithm is read from the embeddings.

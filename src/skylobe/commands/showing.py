@@ -19,7 +19,7 @@ def quickstart(
 
     Args:
         out: HTML page to write; it needs no other file.
-        model: Name of a shipped model, or a model folder.
+        model: Name of a shipped model, a model folder, or user/name on the model hub.
         n_views: 1, or 8 to average over quarter turns and mirror images.
     """
     from skylobe import quickstart
@@ -34,13 +34,13 @@ def info(model: str | None = None) -> None:
     Args:
         model: Show this model's card and preprocessing instead.
     """
-    from skylobe import checkpoint, datasets, storage
+    from skylobe import card, checkpoint, datasets, storage
 
     console = Console()
     if model is not None:
         loaded = checkpoint.load_model(model)
         console.print(terminal.facts(to_dict(loaded.preprocessing)))
-        console.print(loaded.card, markup=False)
+        console.print(card.split(loaded.card)[1], markup=False)
         return
     facts = checkpoint.versions() | {
         "models": ", ".join(checkpoint.shipped_models()) or "none",

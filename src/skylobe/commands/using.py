@@ -1,4 +1,4 @@
-"""Commands that use a trained model: embeddings and decisions."""
+"""Commands that use a trained model: embeddings, decisions, a file for other software."""
 
 from pathlib import Path
 from typing import Literal
@@ -21,7 +21,7 @@ def embed_set(
     Args:
         data: Name of a data set, or a table of your own.
         out: Parquet file to write: source_id, embedding, and label, ra, dec where known.
-        model: Name of a shipped model, or a model folder.
+        model: Name of a shipped model, a model folder, or user/name on the model hub.
         split: train, validation or test; all sources by default.
         n_views: 1, or 8 to average over quarter turns and mirror images.
         options: Of the set, such as --options.subset confident.
@@ -64,3 +64,27 @@ def predict(
         f"{done.n_sources} sources, {done.n_failed} failed, {done.n_abstained} undecided: {out}",
         soft_wrap=True,
     )
+
+
+def convert(
+    model: str, out: Path = Path("model.onnx"), n_views: Literal[1, 8] | None = None
+) -> None:
+    """Write a model or classifier as an ONNX file, for software without skylobe and torch.
+
+    Args:
+        model: Name of a shipped model, the folder of a model or classifier, or user/name on the
+            model hub.
+        out: File to write; ends in .onnx. It takes prepared images; how to prepare them is in its
+            metadata.
+        n_views: 8 averages over quarter turns and mirror images inside the file; a classifier's own
+            number by default, else 1.
+    """
+    from skylobe import checkpoint, classifier, export_onnx
+
+    made = (
+        classifier.load_classifier(model)
+        if (Path(model) / classifier.FILE).is_file()
+        else checkpoint.load_model(model)
+    )
+    export_onnx.export_onnx(made, out, n_views=n_views)
+    Console().print(f"{out.stat().st_size / 1e6:.1f} MB: {out}", soft_wrap=True)
