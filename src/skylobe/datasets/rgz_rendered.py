@@ -97,7 +97,7 @@ def render_images(
     realisations: int,
     seed: int,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Render, normalise and crop; a field without anything above the noise is left out.
+    """Render, normalise and crop; a field with nothing above the noise in the crop is left out.
 
     Returns:
         Images ``(image, 1, height, width)`` and the row of the source that each shows.
@@ -130,4 +130,6 @@ def _render_batch(
             image = normalise(picture, ScalingConfig(), source_id=str(ids[row]))
         except DataError:  # fainter than the noise in this realisation
             continue
-        yield centre(image, KEPT_PIX), int(row)
+        kept = centre(image, KEPT_PIX)
+        if kept.any():  # else what is bright lies further out
+            yield kept, int(row)
