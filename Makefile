@@ -43,7 +43,7 @@ sky-environment: python
 	@$(PYTHON) tools/bootstrap.py sky
 
 test-environment: python
-	@$(PYTHON) tools/bootstrap.py test sky map
+	@$(PYTHON) tools/bootstrap.py test sky map app
 
 .PHONY: python
 python:

@@ -13,6 +13,10 @@ EXTRAS = {  # which extra of pyproject.toml brings a module
     "regions": "sky",
     "pyvo": "sky",
     "umap": "map",
+    "fastapi": "app",
+    "uvicorn": "app",
+    "datashader": "app",
+    "pandas": "app",
 }
 
 

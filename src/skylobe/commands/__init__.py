@@ -9,6 +9,7 @@ from collections.abc import Callable
 from skylobe.commands.judging import evaluate, probe, reproduce
 from skylobe.commands.learning import finetune, pretrain
 from skylobe.commands.searching import draw_map, duplicates, index, outliers, search
+from skylobe.commands.serving import serve
 from skylobe.commands.showing import info, quickstart
 from skylobe.commands.sky import corpus, cutout, fetch, render, surveys
 from skylobe.commands.using import embed_set, predict
@@ -22,6 +23,7 @@ POSITIONAL = (
     "duplicates",
     "outliers",
     "map",
+    "serve",
 )  # commands whose first argument has no option's name
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -41,6 +43,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "duplicates": duplicates,
     "outliers": outliers,
     "map": draw_map,
+    "serve": serve,
     "reproduce": reproduce,
     "quickstart": quickstart,
     "info": info,
