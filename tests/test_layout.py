@@ -7,9 +7,10 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "skylobe"
 ABOVE = {  # a room and those that are built on it
-    "sky": {"datasets", "experiments", "commands", "search"},
-    "datasets": {"experiments", "commands", "search"},
-    "search": {"experiments", "commands"},
+    "sky": {"datasets", "experiments", "commands", "search", "app"},
+    "datasets": {"experiments", "commands", "search", "app"},
+    "search": {"experiments", "commands", "app"},
+    "app": {"experiments", "commands"},
     "experiments": {"commands"},
 }
 

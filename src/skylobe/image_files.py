@@ -4,6 +4,7 @@ Pixels come out as they are in the file; ``normalise`` scales them. A file that 
 refused by name; it never becomes a silent blank.
 """
 
+import io
 import math
 import threading
 import warnings
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -29,6 +30,7 @@ FITS_ENDINGS = (".fits", ".fit", ".fts", ".fits.gz", ".fits.fz", ".fit.gz", ".fz
 ENDINGS = (*FITS_ENDINGS, *PICTURES, ".npy")
 FILTERS = threading.Lock()  # the warning filters are the whole process'
 REMARKS = ("COMMENT", "HISTORY", "")
+OpenFile = io.BufferedReader | io.BytesIO
 MAX_PIXELS = 100_000_000  # a larger picture is a mistake or an attack
 
 
@@ -67,7 +69,7 @@ def read_image(path: Path) -> ImageFile:
         raise DataError(f"{path}: cannot be read ({error.strerror}); fetch it again.") from None
 
 
-def decode(file: BinaryIO, name: str, *, max_pixels: int = MAX_PIXELS) -> ImageFile:
+def decode(file: OpenFile, name: str, *, max_pixels: int = MAX_PIXELS) -> ImageFile:
     """Read one image from an open file; its size is looked at before its pixels.
 
     Args:
@@ -102,7 +104,7 @@ def positions_of(files: list[ImageFile]) -> SkyCoord | None:
     return SkyCoord(ra, dec, unit="deg")
 
 
-def _read_fits(file: BinaryIO, name: str, max_pixels: int) -> ImageFile:
+def _read_fits(file: OpenFile, name: str, max_pixels: int) -> ImageFile:
     try:
         # a file shorter than its header says gives a user warning, which is an error here
         with _filtering(AstropyUserWarning, "error"), fits.open(file, memmap=False) as hdus:
@@ -158,7 +160,7 @@ def _check_size(shape: tuple[int, ...], name: str, max_pixels: int) -> None:
         )
 
 
-def _read_picture(file: BinaryIO, name: str, max_pixels: int) -> NDArray[np.floating[Any]]:
+def _read_picture(file: OpenFile, name: str, max_pixels: int) -> NDArray[np.floating[Any]]:
     try:
         with Image.open(file, formats=("PNG", "JPEG")) as picture:
             _check_size((picture.height, picture.width), name, max_pixels)
@@ -176,7 +178,7 @@ def _read_picture(file: BinaryIO, name: str, max_pixels: int) -> NDArray[np.floa
     return _plane(pixels[::-1], name)  # a picture's first row is its upper edge
 
 
-def _read_npy(file: BinaryIO, name: str) -> NDArray[Any]:
+def _read_npy(file: OpenFile, name: str) -> NDArray[Any]:
     try:
         array = np.load(file, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:

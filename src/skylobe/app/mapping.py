@@ -195,13 +195,21 @@ class MapView:
     def warm(self) -> None:
         """Draw once in each way: the first time Datashader compiles what it needs, for seconds."""
         kinds = {self.colour(one).kind: one for one in (DENSITY, "size_arcsec", "label")}
+        x0, x1, y0, y1 = self.extent
+        nearly_empty = (
+            x0,
+            x0 + (x1 - x0) / 1000,
+            y0,
+            y0 + (y1 - y0) / 1000,
+        )  # points are spread there
         for column in kinds.values():
-            self.draw(column, self.extent, 64, 64)
+            for extent in (nearly_empty, self.extent):
+                self.draw(column, extent, 256, 256)
 
 
 def _point_size(picture: UInt32[np.ndarray, "height width"]) -> int:
     """Choose how far each point is spread: the fewer there are, the larger they may be."""
-    share = max(np.count_nonzero(picture) / picture.size, 1e-9)
+    share = max(np.count_nonzero(picture >> 24) / picture.size, 1e-9)  # the uppermost byte is alpha
     return int(np.clip((np.sqrt(ROOM / share) - 1) / 2, 0, LARGEST_POINT).round())
 
 

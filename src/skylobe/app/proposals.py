@@ -130,7 +130,11 @@ class Proposer:
         for name, number in often:
             if number < len(latest):
                 has = np.array([name in tags for tags in latest.values()], dtype=np.int64)
-                probes[name] = fit_head(described, has)
+                # one source has no spread that a discriminant could use
+                few = min(number, len(latest) - number) < 2
+                probes[name] = fit_head(
+                    described, has, method="logistic" if few else "discriminant"
+                )
         return probes
 
     def _describe(self, rows: Int[np.ndarray, " row"]) -> Float[np.ndarray, "row component"]:

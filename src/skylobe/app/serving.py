@@ -32,6 +32,7 @@ KINDS = {
     ".svg": "image/svg+xml",
 }
 STATUS = {UnavailableError: 503, StorageError: 507, MissingExtraError: 501}
+LAST_PORT = 65535
 PATIENCE = 5  # seconds that answers under way are waited for, when the server is stopped
 
 
@@ -65,12 +66,14 @@ def listen(address: str, port: int) -> socket.socket:
     Raises:
         ConfigError: If the address is not this computer's, or the port is taken.
     """
+    if not 0 <= port <= LAST_PORT:
+        raise ConfigError(f"There is no port {port}; choose another --port, up to {LAST_PORT}.")
     try:
         kind = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)
         family, _, _, _, there = min(kind)  # IPv4, where a name means both
         return socket.create_server(there[:2], family=family, backlog=256)
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
+    except OSError as error:
+        reason = error.strerror or error
         raise ConfigError(
             f"{address}:{port} cannot be listened at ({reason}); choose another --port or --address."
         ) from None

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy import units as u
@@ -174,7 +175,7 @@ def open_state(
     )
 
 
-def number(value: float) -> float | None:
+def number(value: float | np.floating[Any]) -> float | None:
     """Give a finite number, or nothing: JSON knows no NaN."""
     return float(value) if np.isfinite(value) else None
 

@@ -45,7 +45,8 @@ def serve(
         resolve: Look other text up as an object's name, over the network.
         same_source: Arcsec. A position this near to a source of the index means it.
     """
-    optional("fastapi"), optional("uvicorn"), optional("datashader")
+    for package in ("fastapi", "uvicorn", "datashader"):
+        optional(package)  # says what to install
     from skylobe.app import serving
     from skylobe.app.security import hosts_of
     from skylobe.app.state import open_state

@@ -10,7 +10,7 @@ export function make(kind, given = {}, ...children) {
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined || value === null) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (name in element && !name.startsWith("aria")) element[name] = value;
+    else if (name in element) element[name] = value;
     else element.setAttribute(name, value);
   }
   element.append(...children.filter((one) => one !== null && one !== undefined && one !== ""));
@@ -77,7 +77,7 @@ const FORMATS = { ".csv": "CSV", ".fits": "FITS", ".vot": "VOTable", ".ecsv": "E
 // A choice of format and a button that downloads what `which` describes.
 export function saver(place, which) {
   const formats = Object.entries(FORMATS).map(([ending, name]) => make("option", { value: ending }, name));
-  const choice = make("select", { ariaLabel: "Format" }, ...formats);
+  const choice = make("select", { "aria-label": "Format" }, ...formats);
   const press = () => attempt(() => save("export", { format: choice.value, ...which() }, `sources${choice.value}`));
   place.replaceChildren(choice, make("button", { onclick: press, type: "button" }, "Download"));
 }

@@ -29,10 +29,10 @@ export function archives(source) {
 function card(source) {
   const send = (kind) => events.dispatchEvent(new CustomEvent(kind, { detail: source }));
   const mark = (kind, sign, text) => make("button", {
-    type: "button", className: kind, ariaLabel: `${text} ${source.id}`, title: text, onclick: () => send(kind),
+    type: "button", className: kind, "aria-label": `${text} ${source.id}`, title: text, onclick: () => send(kind),
   }, `${sign} ${kind}`);
   const open = make("button", {
-    type: "button", className: "picture", ariaLabel: `Search from ${source.id}`, title: "Search from it",
+    type: "button", className: "picture", "aria-label": `Search from ${source.id}`, title: "Search from it",
     onclick: () => send("search"),
     onkeydown: (event) => {
       if (event.key === "+") send("like");

@@ -128,7 +128,7 @@ function drawTags() {
 
 function strip(place, sources) {
   place.replaceChildren(...sources.map((source) => make("button", {
-    type: "button", title: source.id, ariaLabel: `Look at ${source.id}`, "aria-current": String(source === current()),
+    type: "button", title: source.id, "aria-label": `Look at ${source.id}`, "aria-current": String(source === current()),
     onclick: () => visit(source),
   }, picture(source, 52))));
 }

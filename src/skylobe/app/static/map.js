@@ -82,6 +82,10 @@ function paint() {
     const { x0, x1, y0, y1 } = drawn.extent;
     const [left, top] = view.toPixel(x0, y1);
     context.drawImage(drawn.image, left, top, (x1 - x0) / view.unit, (y1 - y0) / view.unit);
+  } else {
+    context.font = "16px system-ui, sans-serif";
+    context.fillStyle = "#b3bfd0";
+    context.fillText("Drawing …", 16, 30);
   }
   paintAnswer(context);
   paintOutline(context);
@@ -103,9 +107,9 @@ async function hover(px, py) {
   shown.hidden = !found;
   if (!found) return;
   const size = found.size_arcsec === null ? "" : `${found.size_arcsec.toFixed(0)}″`;
-  shown.replaceChildren(picture(found, 136), make("b", {}, found.id), make("div", {}, [found.label, size].filter(Boolean).join(" · ")));
-  shown.style.left = `${Math.min(px + 16, view.width - 160)}px`;
-  shown.style.top = `${Math.max(4, Math.min(py + 16, view.height - 232))}px`;
+  shown.replaceChildren(picture(found, 158), make("b", {}, found.id), make("div", {}, [found.label, size].filter(Boolean).join(" · ")));
+  shown.style.left = `${Math.min(px + 16, view.width - 182)}px`;
+  shown.style.top = `${Math.max(4, Math.min(py + 16, view.height - 240))}px`;
 }
 
 async function select(polygon) {
@@ -118,6 +122,19 @@ async function select(polygon) {
   show(by("selection"), found.sources);
   by("save-selected").hidden = found.count === 0;
   saver(by("save-selected"), () => ({ polygon }));
+}
+
+// A search that was started here shows its answers here too.
+function showAnswer() {
+  paint();
+  if (by("map").hidden || !shared.answer) return;
+  outline = [];
+  paint();
+  const { query: asked, answers, request } = shared.answer;
+  by("selected").textContent = `${answers.length} sources most like ${asked.name}.`;
+  show(by("selection"), answers);
+  by("save-selected").hidden = false;
+  saver(by("save-selected"), () => ({ search: request }));
 }
 
 const viewPolygon = () => {
@@ -199,7 +216,7 @@ export async function start() {
     },
   });
   window.addEventListener("resize", () => { if (!by("map").hidden) changed(); });
-  events.addEventListener("answer", () => { if (!by("map").hidden) paint(); });
+  events.addEventListener("answer", showAnswer);
   walk(by("selection"));
   legend();
   if (!by("map").hidden) open();

@@ -5,6 +5,7 @@ import { show, walk } from "/static/gallery.js";
 
 let like = [];
 let unlike = [];
+let typed = ""; // what the marks belong to: the same text again only filters anew
 
 const value = (id) => by(id).value.trim();
 
@@ -27,7 +28,7 @@ function chip(one, kind) {
   };
   return make("div", { className: `chip ${kind}` }, picture(one, 44),
     make("span", {}, kind === "like" ? "like " : "unlike ", make("b", {}, one.name)),
-    make("button", { type: "button", ariaLabel: `Leave out ${one.name}`, onclick: drop }, "×"));
+    make("button", { type: "button", "aria-label": `Leave out ${one.name}`, onclick: drop }, "×"));
 }
 
 function tell(answer) {
@@ -53,7 +54,7 @@ export async function search() {
   show(by("gallery"), answer.answers);
   by("save-found").hidden = false;
   saver(by("save-found"), () => ({ search: asked }));
-  shared.answer = answer;
+  shared.answer = { ...answer, request: asked };
   events.dispatchEvent(new Event("answer"));
 }
 
@@ -76,7 +77,7 @@ async function send(file) {
   const sent = await attempt(() => json(`uploads?${query({ name: file.name.slice(-200) })}`, new Blob([file])));
   if (!sent) return;
   [like, unlike] = [[sent], []];
-  by("box").value = "";
+  by("box").value = typed = "";
   location.hash = "search";
   await search();
 }
@@ -112,7 +113,7 @@ export function start() {
   by("ask").addEventListener("submit", (event) => {
     event.preventDefault();
     const text = value("box");
-    if (text) [like, unlike] = [[{ term: text, name: text, thumbnail: null }], []];
+    if (text && text !== typed) [like, unlike, typed] = [[{ term: text, name: text, thumbnail: null }], [], text];
     if (like.length) search();
     else notice("Type what to search for, or choose a source.");
   });
@@ -122,7 +123,7 @@ export function start() {
   });
   events.addEventListener("search", ({ detail }) => {
     [like, unlike] = mark(detail, [], []);
-    by("box").value = "";
+    by("box").value = typed = "";
     search();
     if (location.hash !== "#map") window.scrollTo({ top: 0 });
   });
