@@ -249,7 +249,8 @@ def main() -> None:
     answered = sum(map(len, many.values()))
     print(
         f"\n{answered} answers, {answered / options.seconds:.0f} a second, {sum(errors.values())} errors; "
-        f"memory {before} MB before, at most {max(sizes)} MB, {sizes[-1]} MB at the end"
+        f"memory {before} MB before, at most {max(sizes)} MB; by quarters of the time "
+        + ", ".join(f"{np.median(part):.0f}" for part in np.array_split(sizes, 4))
     )
     for what, number in errors.most_common(5):
         print(f"{number} × {what}")

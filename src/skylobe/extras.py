@@ -16,7 +16,6 @@ EXTRAS = {  # which extra of pyproject.toml brings a module
     "fastapi": "app",
     "uvicorn": "app",
     "datashader": "app",
-    "pandas": "app",
 }
 
 

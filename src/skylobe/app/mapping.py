@@ -140,7 +140,8 @@ class MapView:
 
     def _frame(self, column: str) -> tuple[Any, list[str], tuple[float, float]]:
         """Lay a column's points out for drawing: the table, its classes, or the ends of its scale."""
-        pandas = optional("pandas")
+        import pandas  # comes with datashader
+
         table = {"x": self.points[:, 0], "y": self.points[:, 1]}
         if column == DENSITY:
             return pandas.DataFrame(table), [], (0.0, 0.0)
@@ -231,4 +232,4 @@ def _scaled(
 
 
 def _scale(name: str) -> list[str]:
-    return [to_hex(one) for one in colormaps[name](np.linspace(0.08, 1, 16))]
+    return [to_hex(one) for one in colormaps[name](np.linspace(0.25, 1, 16))]

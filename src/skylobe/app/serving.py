@@ -71,7 +71,11 @@ def listen(address: str, port: int) -> socket.socket:
     try:
         kind = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)
         family, _, _, _, there = min(kind)  # IPv4, where a name means both
-        return socket.create_server(there[:2], family=family, backlog=256)
+        listening = socket.create_server(there[:2], family=family, backlog=256)
+        # else the second part of every answer waits 40 ms until the first is confirmed; asyncio would set
+        # it, but not for a socket that it is given
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listening
     except OSError as error:
         reason = error.strerror or error
         raise ConfigError(

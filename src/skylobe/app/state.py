@@ -117,6 +117,7 @@ class State:
         """Tell all about some sources, thumbnails included."""
         index, tagged = self.index, self.tags.all()
         columns = index.facts.take(rows).to_pydict()
+        further = [one for one in index.columns if one not in TOLD]
         shown = pictures.thumbnails(index, rows)
         unknown = np.full((len(rows), 2), np.nan)
         points = unknown if self.view is None else self.view.places(rows)
@@ -132,11 +133,7 @@ class State:
                     place=places[at],
                     size_arcsec=columns["size_arcsec"][at],
                     label=columns["label"][at] or "",
-                    facts={
-                        one: _plain(columns[one][at])
-                        for one in columns
-                        if one in index.columns and one not in TOLD
-                    },
+                    facts={one: _plain(columns[one][at]) for one in further},
                     tags=list(tagged.get(name, ())),
                     links={} if ra is None or dec is None else links(ra, dec),
                     thumbnail=shown[at],
