@@ -18,7 +18,7 @@ lint: test-environment
 docs: environment
 	@$(BIN)/python tools/cli_reference.py docs/cli.md
 
-bench: sky-environment
+bench: test-environment
 	@$(BIN)/python benchmarks/step.py
 	@$(BIN)/python benchmarks/pretrain.py
 	@$(BIN)/skylobe reproduce timings --seeds 4
@@ -26,6 +26,7 @@ bench: sky-environment
 	@$(BIN)/python benchmarks/render.py
 	@$(BIN)/python benchmarks/corpus.py
 	@$(BIN)/python benchmarks/search.py
+	@$(BIN)/python benchmarks/serve.py
 
 results: sky-environment
 	@$(BIN)/python benchmarks/probe.py --write
@@ -43,7 +44,7 @@ sky-environment: python
 	@$(PYTHON) tools/bootstrap.py sky
 
 test-environment: python
-	@$(PYTHON) tools/bootstrap.py test sky map onnx hub
+	@$(PYTHON) tools/bootstrap.py test sky map onnx hub app
 
 .PHONY: python
 python:

@@ -88,3 +88,34 @@ def lobes(n: int, *, width: int = 80, seed: int = 0, name: str = "synthetic") ->
 def synthetic() -> ImageSet:
     """Forty small images of two separable classes."""
     return lobes(40)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """The folder of an index with a map; beside it lies the model."""
+    from app.making import make_index
+
+    return make_index(tmp_path_factory.mktemp("app"))
+
+
+@pytest.fixture
+def state(folder, tmp_path):
+    """What the app serves: that index, with tags of its own."""
+    from search.making import small_model
+    from skylobe.app.state import open_state
+    from skylobe.search.queries import Doors
+    from skylobe.search.store import SourceIndex
+
+    index = SourceIndex(folder)
+    return open_state(index, lambda one: Doors(one, small_model), tmp_path / "tags.json")
+
+
+@pytest.fixture
+def client(state):
+    """The app, asked without a port."""
+    from starlette.testclient import TestClient
+
+    from skylobe.app.serving import build
+
+    with TestClient(build(state), raise_server_exceptions=False) as client:
+        yield client

@@ -42,6 +42,12 @@ def test_a_missing_package_is_one_sentence_that_names_its_extra(tmp_path):
     assert "pip install 'skylobe[sky]'" in done.stderr
 
 
+def test_the_app_names_its_own_extra(tmp_path):
+    done = without_extras("serve", str(tmp_path / "index"))
+    assert done.returncode == MissingExtraError.exit_code
+    assert "pip install 'skylobe[app]'" in done.stderr
+
+
 def test_an_error_inside_a_package_is_not_taken_for_its_absence(monkeypatch):
     def broken(name):
         raise ModuleNotFoundError("No module named 'inner'", name="inner")

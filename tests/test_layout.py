@@ -7,10 +7,11 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "skylobe"
 ABOVE = {  # a room and those that are built on it
-    "methods": {"sky", "datasets", "experiments", "commands", "search"},
-    "sky": {"datasets", "experiments", "commands", "search"},
-    "datasets": {"experiments", "commands", "search"},
-    "search": {"experiments", "commands"},
+    "methods": {"sky", "datasets", "experiments", "commands", "search", "app"},
+    "sky": {"datasets", "experiments", "commands", "search", "app"},
+    "datasets": {"experiments", "commands", "search", "app"},
+    "search": {"experiments", "commands", "app"},
+    "app": {"experiments", "commands"},
     "experiments": {"commands"},
 }
 

@@ -16,6 +16,9 @@ EXTRAS = {  # which extra of pyproject.toml brings a module
     "huggingface_hub": "hub",
     "onnx": "onnx",
     "onnxscript": "onnx",
+    "fastapi": "app",
+    "uvicorn": "app",
+    "datashader": "app",
 }
 
 

@@ -4,6 +4,8 @@ Pixels come out as they are in the file; ``normalise`` scales them. A file that 
 refused by name; it never becomes a silent blank.
 """
 
+import io
+import math
 import threading
 import warnings
 from collections.abc import Iterator
@@ -28,6 +30,7 @@ FITS_ENDINGS = (".fits", ".fit", ".fts", ".fits.gz", ".fits.fz", ".fit.gz", ".fz
 ENDINGS = (*FITS_ENDINGS, *PICTURES, ".npy")
 FILTERS = threading.Lock()  # the warning filters are the whole process'
 REMARKS = ("COMMENT", "HISTORY", "")
+OpenFile = io.BufferedReader | io.BytesIO
 MAX_PIXELS = 100_000_000  # a larger picture is a mistake or an attack
 
 
@@ -59,17 +62,35 @@ def read_image(path: Path) -> ImageFile:
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file; correct the file column.")
-    name = path.name.lower()
-    if name.endswith(FITS_ENDINGS):
-        image = _read_fits(path)
-    elif name.endswith(PICTURES):
-        image = ImageFile(_read_picture(path), is_physical=False)
-    elif name.endswith(".npy"):
-        image = ImageFile(_plane(_read_npy(path), path))
+    try:
+        with path.open("rb") as file:
+            return decode(file, str(path))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); fetch it again.") from None
+
+
+def decode(file: OpenFile, name: str, *, max_pixels: int = MAX_PIXELS) -> ImageFile:
+    """Read one image from an open file; its size is looked at before its pixels.
+
+    Args:
+        file: Opened for reading bytes.
+        name: Of the file: its ending says the format, and errors name it.
+        max_pixels: A larger image is refused.
+
+    Raises:
+        DataError: As ``read_image``.
+    """
+    ending = name.lower()
+    if ending.endswith(FITS_ENDINGS):
+        image = _read_fits(file, name, max_pixels)
+    elif ending.endswith(PICTURES):
+        image = ImageFile(_read_picture(file, name, max_pixels), is_physical=False)
+    elif ending.endswith(".npy"):
+        image = ImageFile(_plane(_read_npy(file, name), name))
     else:
-        raise DataError(f"{path}: unknown ending; use one of {', '.join(ENDINGS)}.")
+        raise DataError(f"{name}: unknown ending; use one of {', '.join(ENDINGS)}.")
     if not np.isfinite(image.pixels).any():
-        raise DataError(f"{path}: every pixel is blank (NaN); remove the row or fetch it again.")
+        raise DataError(f"{name}: every pixel is blank (NaN); remove the row or fetch it again.")
     return image
 
 
@@ -83,24 +104,21 @@ def positions_of(files: list[ImageFile]) -> SkyCoord | None:
     return SkyCoord(ra, dec, unit="deg")
 
 
-def _read_fits(path: Path) -> ImageFile:
+def _read_fits(file: OpenFile, name: str, max_pixels: int) -> ImageFile:
     try:
         # a file shorter than its header says gives a user warning, which is an error here
-        with (
-            _filtering(AstropyUserWarning, "error"),
-            path.open("rb") as file,
-            fits.open(file, memmap=False) as hdus,
-        ):
+        with _filtering(AstropyUserWarning, "error"), fits.open(file, memmap=False) as hdus:
             hdu = next((h for h in hdus if _is_image(h)), None)
             if hdu is None:
-                raise DataError(f"{path}: holds no image; give the file of the cut-out.")
-            pixels, header = _plane(hdu.data, path), hdu.header
+                raise DataError(f"{name}: holds no image; give the file of the cut-out.")
+            _check_size(hdu.shape, name, max_pixels)
+            pixels, header = _plane(hdu.data, name), hdu.header
     except DataError:
         raise
     except Exception as error:
         reason = " ".join(str(error).split())[:120]
         raise DataError(
-            f"{path}: truncated or not FITS ({reason}); fetch the file again."
+            f"{name}: truncated or not FITS ({reason}); fetch the file again."
         ) from None
     position, scale = _celestial(header, pixels.shape)
     return ImageFile(pixels, position, scale)
@@ -134,42 +152,53 @@ def _filtering(category: type[Warning], action: Literal["error", "ignore"]) -> I
         yield
 
 
-def _read_picture(path: Path) -> NDArray[np.floating[Any]]:
+def _check_size(shape: tuple[int, ...], name: str, max_pixels: int) -> None:
+    if math.prod(shape) > max_pixels:
+        raise DataError(
+            f"{name}: {'×'.join(map(str, shape[::-1]))} pixels is larger than any cut-out; cut out the "
+            "source first."
+        )
+
+
+def _read_picture(file: OpenFile, name: str, max_pixels: int) -> NDArray[np.floating[Any]]:
     try:
-        with Image.open(path) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise DataError(
-                    f"{path}: {picture.width}×{picture.height} pixels is larger than any cut-out; "
-                    "cut out the source first."
-                )
+        with Image.open(file, formats=("PNG", "JPEG")) as picture:
+            _check_size((picture.height, picture.width), name, max_pixels)
             deep = picture.mode.startswith(("I", "F"))
             pixels = np.asarray(picture if deep else picture.convert("L"), dtype=np.float32)
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError) as error:
-        raise DataError(f"{path}: damaged or not a picture ({error}); save it again.") from None
-    return _plane(pixels[::-1], path)  # a picture's first row is its upper edge
+    except UnidentifiedImageError:
+        raise DataError(f"{name}: neither a PNG nor a JPEG picture; save it again.") from None
+    # the warning is an error where all warnings are
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise DataError(
+            f"{name}: more pixels than any cut-out has; cut out the source first."
+        ) from None
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DataError(f"{name}: damaged or not a picture ({error}); save it again.") from None
+    return _plane(pixels[::-1], name)  # a picture's first row is its upper edge
 
 
-def _read_npy(path: Path) -> NDArray[Any]:
+def _read_npy(file: OpenFile, name: str) -> NDArray[Any]:
     try:
-        array = np.load(path, allow_pickle=False)
+        array = np.load(file, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         raise DataError(
-            f"{path}: damaged, or not a plain array ({error}); save it with numpy.save."
+            f"{name}: damaged, or not a plain array ({error}); save it with numpy.save."
         ) from None
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
-        raise DataError(f"{path}: not an array of numbers; save it with numpy.save.")
+        raise DataError(f"{name}: not an array of numbers; save it with numpy.save.")
     return array
 
 
-def _plane(pixels: NDArray[Any] | None, path: Path) -> NDArray[np.floating[Any]]:
+def _plane(pixels: NDArray[Any] | None, name: str) -> NDArray[np.floating[Any]]:
     """Drop axes of length one and insist on a picture."""
     if pixels is None or 0 in pixels.shape:
-        raise DataError(f"{path}: the image has no pixels; fetch the file again.")
+        raise DataError(f"{name}: the image has no pixels; fetch the file again.")
     while pixels.ndim > 2 and 1 in pixels.shape[:-2]:
         pixels = np.squeeze(pixels, axis=pixels.shape.index(1))
     if pixels.ndim != 2 or min(pixels.shape) < 2:
         raise DataError(
-            f"{path}: the image has shape {'×'.join(map(str, pixels.shape))}; give one plane, "
+            f"{name}: the image has shape {'×'.join(map(str, pixels.shape))}; give one plane, "
             "height × width."
         )
     native = pixels.dtype.newbyteorder("=") if pixels.dtype.kind == "f" else np.dtype(np.float64)

@@ -16,6 +16,14 @@ def write(template: str, out: Path, **values: object) -> Path:
         out: HTML file to write.
         **values: What the template speaks of; each must be given, and text in them is escaped.
     """
+    page = render(template, **values)
+    with storage.write_atomically(out) as path:
+        path.write_text(page, encoding="utf-8")
+    return out
+
+
+def render(template: str, **values: object) -> str:
+    """Fill a template of the package, as ``write`` does."""
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_read),
         autoescape=True,
@@ -24,10 +32,7 @@ def write(template: str, out: Path, **values: object) -> Path:
         lstrip_blocks=True,
     )
     environment.globals["zip"] = zip
-    page = environment.get_template(template).render(**values)
-    with storage.write_atomically(out) as path:
-        path.write_text(page, encoding="utf-8")
-    return out
+    return environment.get_template(template).render(**values)
 
 
 def _read(template: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from skylobe.commands.judging import evaluate, probe, reproduce
 from skylobe.commands.learning import finetune, pretrain
 from skylobe.commands.searching import draw_map, duplicates, index, outliers, search
+from skylobe.commands.serving import serve
 from skylobe.commands.showing import info, quickstart
 from skylobe.commands.sky import corpus, cutout, fetch, render, surveys
 from skylobe.commands.using import convert, embed_set, predict
@@ -23,6 +24,7 @@ POSITIONAL = (
     "outliers",
     "map",
     "convert",
+    "serve",
 )  # commands whose first argument has no option's name
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -43,6 +45,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "duplicates": duplicates,
     "outliers": outliers,
     "map": draw_map,
+    "serve": serve,
     "reproduce": reproduce,
     "quickstart": quickstart,
     "info": info,

@@ -1,24 +1,22 @@
 """Commands around an index: making it, searching it, checking it, drawing it."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 
 from skylobe import terminal
-from skylobe.commands.shared import Options, device
+from skylobe.commands.shared import Options, device, doors, fetcher, model_of
 from skylobe.errors import ConfigError
 
 if TYPE_CHECKING:
     import numpy as np
-    from astropy.coordinates import SkyCoord
     from astropy.table import QTable
     from numpy.typing import NDArray
 
     from skylobe.checkpoint import Model
-    from skylobe.records import Cutout, ImageSet
+    from skylobe.records import ImageSet
     from skylobe.search.answers import Wanted
     from skylobe.search.latent_map import LatentMap
     from skylobe.search.queries import Doors, Query
@@ -180,11 +178,11 @@ def search(
     from skylobe.sky.positions import parse_position
 
     opened = SourceIndex(index, device=device())
-    fetch = _fetcher(survey, size, service, mosaics, base_url)
-    doors = _doors(opened, model, fetch, same_source, resolve=resolve)
+    fetch = fetcher(survey, size, service, mosaics, base_url)
+    ways = doors(opened, model, fetch, same_source, resolve=resolve)
     centre = None if cone is None else parse_position(cone, resolve=resolve)
     wanted = Wanted(where, centre, cone_radius, sizes)
-    asked = _asked(doors, [query] if isinstance(query, str) else query, unlike)
+    asked = _asked(ways, [query] if isinstance(query, str) else query, unlike)
     table = _answer(opened, asked, wanted, n_neighbours, same_source, out)
     _hand_out(table, tables, samp=samp)
 
@@ -339,45 +337,6 @@ def _search_set(
         Console().print(f"Gallery: {out}", soft_wrap=True)
 
 
-def _model_of(opened: "SourceIndex", model: str | None) -> "Model":
-    """Load the model that is named, or the one whose name the index keeps."""
-    from skylobe import checkpoint
-
-    loaded = checkpoint.load_model(model or opened.note.model, device=device())
-    opened.require(loaded)
-    return loaded
-
-
-def _fetcher(
-    survey: str | None,
-    size: float,
-    service: str | None,
-    mosaics: Path | None,
-    base_url: str | None,
-) -> "Callable[[SkyCoord], Cutout] | None":
-    """Make the function that fetches the image of a position; none without a survey."""
-    if survey is None:
-        return None
-    from skylobe.sky import cutouts
-
-    return partial(
-        cutouts.fetch, survey=survey, size=size, service=service, mosaics=mosaics, base_url=base_url
-    )
-
-
-def _doors(
-    opened: "SourceIndex",
-    model: str | None,
-    fetch: "Callable[[SkyCoord], Cutout] | None",
-    same_source: float,
-    *,
-    resolve: bool,
-) -> "Doors":
-    from skylobe.search.queries import Doors
-
-    return Doors(opened, lambda: _model_of(opened, model), fetch, same_source, resolve)
-
-
 def _asked(doors: "Doors", like: Sequence[str], unlike: Sequence[str]) -> "Query":
     """Read all queries, and join them if there are several."""
     from skylobe.search.queries import combined
@@ -442,7 +401,7 @@ def _over(
     from skylobe.search import latent_map, rows
 
     image_set = datasets.load(over, **(options or {}))
-    loaded = _model_of(opened, model)
+    loaded = model_of(opened, model)
     vectors = embedding.embed(loaded, image_set, n_views=opened.note.n_views, progress=True)
     unit = as_unit(vectors.vectors, vectors.source_ids)
     return latent_map.place(made, opened, unit), rows.labels(image_set)

@@ -1,11 +1,20 @@
-"""What the commands share: options of data sets, the device, a call as it is typed."""
+"""What the commands share: options of data sets, the device, ways into an index, a call as it is typed."""
 
 import inspect
 import json
 import shlex
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from astropy.coordinates import SkyCoord
+
+    from skylobe.checkpoint import Model
+    from skylobe.records import Cutout
+    from skylobe.search.queries import Doors
+    from skylobe.search.store import SourceIndex
 
 Options = dict[str, Any]  # of a data set, as datasets.load takes them
 
@@ -15,6 +24,46 @@ def device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def model_of(opened: "SourceIndex", model: str | None) -> "Model":
+    """Load the model that is named, or the one whose name the index keeps."""
+    from skylobe import checkpoint
+
+    loaded = checkpoint.load_model(model or opened.note.model, device=device())
+    opened.require(loaded)
+    return loaded
+
+
+def fetcher(
+    survey: str | None,
+    size: float,
+    service: str | None,
+    mosaics: Path | None,
+    base_url: str | None,
+) -> "Callable[[SkyCoord], Cutout] | None":
+    """Make the function that fetches the image of a position; none without a survey."""
+    if survey is None:
+        return None
+    from skylobe.sky import cutouts
+
+    return partial(
+        cutouts.fetch, survey=survey, size=size, service=service, mosaics=mosaics, base_url=base_url
+    )
+
+
+def doors(
+    opened: "SourceIndex",
+    model: str | None,
+    fetch: "Callable[[SkyCoord], Cutout] | None",
+    same_source: float,
+    *,
+    resolve: bool,
+) -> "Doors":
+    """Open the ways into an index; the model is loaded when an image is embedded first."""
+    from skylobe.search.queries import Doors
+
+    return Doors(opened, lambda: model_of(opened, model), fetch, same_source, resolve)
 
 
 def as_typed(

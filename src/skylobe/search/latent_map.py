@@ -213,10 +213,19 @@ def place(
     mapped = on_map(made, index)
     found = index.search(vectors, n_neighbours + 1 + apart, among=None if mapped.all() else mapped)
     names, similarity = found.source_ids[:, int(apart) :], found.similarity[:, int(apart) :]
-    used = max(1, names.shape[1] - 1)
-    points = np.array([[where[one] for one in row] for row in names[:, :used].tolist()])
+    points = np.array([[where[one] for one in row] for row in names.tolist()])
+    return among_neighbours(points, similarity)
+
+
+def among_neighbours(
+    points: Float[np.ndarray, "source neighbour 2"],
+    similarity: Float[np.ndarray, "source neighbour"],
+) -> Float[np.ndarray, "source 2"]:
+    """Give each source a point among its neighbours', nearest first; the last only says what is far."""
+    used = max(1, points.shape[1] - 1)
     weights = similarity[:, :used] - similarity[:, -1:] + 1e-6
-    return np.asarray((points * weights[:, :, None]).sum(1) / weights.sum(1, keepdims=True))
+    middle = (points[:, :used] * weights[:, :, None]).sum(1) / weights.sum(1, keepdims=True)
+    return np.asarray(middle)
 
 
 def on_map(made: LatentMap, index: SourceIndex) -> Bool[np.ndarray, " row"]:

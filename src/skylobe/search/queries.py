@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from skylobe.checkpoint import Model
 from skylobe.config import ScalingConfig
-from skylobe.datasets.table import WIDTH_PIX, load_files, normalised
+from skylobe.datasets.table import WIDTH_PIX, normalised, stem
 from skylobe.embedding import embed
 from skylobe.errors import ConfigError, DataError, PositionError
-from skylobe.image_files import ENDINGS, ImageFile
+from skylobe.image_files import ENDINGS, ImageFile, positions_of, read_image
 from skylobe.index import as_unit
 from skylobe.records import Cutout, ImageSet
 from skylobe.search.rows import thumbnails
@@ -157,13 +157,22 @@ class Doors:
             DataError: If it is none of these.
             UnavailableError: If nothing is there and it cannot be fetched.
         """
-        if text in self.index.ids:
-            return of_row(self.index, int(self.index.rows_of([text])[0]))
         path = Path(text)
-        if path.is_file():
-            return of_image(self.index, load_files([path], path), self._model)
-        if path.name.lower().endswith(ENDINGS):
+        if text not in self.index and path.is_file():
+            return self.of_file(read_image(path), stem(path))
+        if text not in self.index and path.name.lower().endswith(ENDINGS):
             raise DataError(f"{text}: no such file; correct its name.")
+        return self.named(text)
+
+    def named(self, text: str) -> Query:
+        """Read a query that names a source or a place; no file is looked at, whatever the text says.
+
+        Raises:
+            DataError: If it is neither an id of the index nor a position.
+            UnavailableError: If nothing is there and it cannot be fetched.
+        """
+        if text in self.index:
+            return of_row(self.index, int(self.index.rows_of([text])[0]))
         # imported here: positions knows data sets, and through them this room
         from skylobe.sky.positions import parse_position
 
@@ -176,6 +185,23 @@ class Doors:
                 f"like {examples}, and positions like 206.42 +23.38."
             ) from None
         return self.at(place)
+
+    def of_file(self, file: ImageFile, name: str) -> Query:
+        """Search from an image that was read already, as one of a folder would be.
+
+        Args:
+            file: Its pixels, and where it lies if it says so.
+            name: What the query is called.
+        """
+        ids = np.array([name])
+        image_set = ImageSet(
+            name=name,
+            images=normalised([file], ids, WIDTH_PIX, ScalingConfig()),
+            source_ids=ids,
+            positions=positions_of([file]),
+            pixel_scale=file.pixel_scale,
+        )
+        return of_image(self.index, image_set, self._model)
 
     def at(self, place: SkyCoord) -> Query:
         """Search from the source of the index at a position, or from a cut-out fetched there.

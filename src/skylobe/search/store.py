@@ -125,6 +125,9 @@ class SourceIndex:
     def __len__(self) -> int:
         return len(self._facts)
 
+    def __contains__(self, source_id: object) -> bool:
+        return source_id in self._places
+
     def append(self, image_set: ImageSet, embeddings: Embeddings, model: Model) -> None:
         """Add the sources of another set, whole or not at all.
 

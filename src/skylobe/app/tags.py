@@ -1,0 +1,143 @@
+"""What people call the sources: free tags, several per source, in a file beside the index.
+
+Every change is on the disk before it is answered. Changes are additions and removals, applied to what the
+file holds at that moment, so that several people, tabs and processes lose nothing of each other.
+"""
+
+import json
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from skylobe import storage
+from skylobe.app import limits
+from skylobe.errors import ConfigError, DataError
+
+FORMAT = 1
+SEPARATOR = "; "  # between the tags of a source, in tables
+
+Tagged = Mapping[str, tuple[str, ...]]
+
+
+class TagStore:
+    """The tags in a file; a file that is not there yet holds none.
+
+    Args:
+        path: JSON; its folder must be writable as soon as something is tagged.
+
+    Raises:
+        DataError: If the file is no list of tags; it is left as it is.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._changing = threading.Lock()
+        self._stamp: tuple[int, int, int] | None = None
+        self._tagged: dict[str, tuple[str, ...]] = {}
+        self._refresh()
+
+    def all(self) -> Tagged:
+        """Give each source's tags, the source looked at first first.
+
+        A source with no tags was looked at, and none of them applies.
+        """
+        with self._changing:
+            self._refresh()
+            return dict(self._tagged)
+
+    def change(
+        self, ids: Iterable[str], add: Iterable[str] = (), remove: Iterable[str] = ()
+    ) -> None:
+        """Tag sources, or take tags off them; without either, note that they were looked at.
+
+        Args:
+            ids: Sources.
+            add: Tags.
+            remove: Tags; those that a source does not have are passed over.
+
+        Raises:
+            ConfigError: If a tag is no short text.
+            StorageError: If it cannot be written; then nothing has changed.
+        """
+        wanted, unwanted = [clean(one) for one in add], {clean(one) for one in remove}
+        with self._writing():
+            tagged = dict(self._tagged)
+            for one in ids:
+                kept = [tag for tag in tagged.get(one, ()) if tag not in unwanted]
+                tagged[one] = tuple(dict.fromkeys([*kept, *wanted]))
+            self._write(tagged)
+
+    def forget(self, ids: Iterable[str]) -> None:
+        """Take sources out, as if they had never been looked at."""
+        with self._writing():
+            gone = set(ids)
+            self._write({one: tags for one, tags in self._tagged.items() if one not in gone})
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Let one change happen at a time, in this process and among others."""
+        with self._changing:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with storage.lock(self.path.with_suffix(".lock"), wait=True):
+                self._refresh()
+                yield
+
+    def _write(self, tagged: dict[str, tuple[str, ...]]) -> None:
+        if len({tag for tags in tagged.values() for tag in tags}) > limits.TAGS:
+            raise ConfigError(f"More than {limits.TAGS} different tags; take some off first.")
+        storage.write_json(self.path, {"format": FORMAT, "sources": tagged})
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """Read the file again if somebody changed it."""
+        try:
+            now = self.path.stat()
+            stamp = (now.st_mtime_ns, now.st_ino, now.st_size)
+            if stamp == self._stamp:
+                return
+            kept = json.loads(self.path.read_text(encoding="utf-8"))
+            if kept["format"] != FORMAT:
+                raise ValueError
+            self._tagged = {
+                str(one): tuple(map(str, tags)) for one, tags in kept["sources"].items()
+            }
+            self._stamp = stamp
+        except FileNotFoundError:
+            self._stamp, self._tagged = None, {}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            raise DataError(
+                f"{self.path}: not a file of tags that this version reads; move it away, or name "
+                "another file with --tags."
+            ) from None
+
+
+def clean(tag: str) -> str:
+    """Bring a tag to the form in which it is kept.
+
+    Raises:
+        ConfigError: If nothing is left, or it is too long, or holds the separator of tables.
+
+    >>> clean("  wide   angle tail ")
+    'wide angle tail'
+    """
+    plain = " ".join("".join(one if one.isprintable() else " " for one in tag).split())
+    if not plain or len(plain) > limits.TAG_LENGTH or SEPARATOR.strip() in plain:
+        raise ConfigError(
+            f"{tag[: limits.TAG_LENGTH]!r} is no tag; use up to {limits.TAG_LENGTH} characters without "
+            "semicolons."
+        )
+    return plain
+
+
+def counts(tagged: Tagged) -> dict[str, int]:
+    """Count the sources of each tag, in the order in which the tags appeared.
+
+    >>> counts({"a": ("bent",), "b": ("double", "bent"), "c": ()})
+    {'bent': 2, 'double': 1}
+    """
+    found: dict[str, int] = {}
+    for tags in tagged.values():
+        for tag in tags:
+            found[tag] = found.get(tag, 0) + 1
+    return found
