@@ -93,7 +93,7 @@ def synthetic() -> ImageSet:
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
     """The folder of an index with a map; beside it lies the model."""
-    from app.making import make_index
+    from app.small_index import make_index
 
     return make_index(tmp_path_factory.mktemp("app"))
 

@@ -10,7 +10,7 @@ from astropy.table import Table
 from PIL import Image
 from starlette.testclient import TestClient
 
-from app.making import N, name
+from app.small_index import N, name
 from conftest import lobes
 from skylobe.app import limits
 from skylobe.app.serving import build

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from app.making import N, name
-from app.serving import served
+from app.serving_index import served
+from app.small_index import N, name
 from conftest import lobes
 
 ARTEFACTS = Path(__file__).parents[2] / "artefacts"

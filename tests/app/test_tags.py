@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.making import N, name
+from app.small_index import N, name
 from skylobe import datasets
 from skylobe.app import training_table
 from skylobe.app.proposals import Proposer
