@@ -32,7 +32,7 @@ results: sky-environment
 	@$(BIN)/python benchmarks/probe.py --write
 	@$(BIN)/python benchmarks/fidelity.py --write docs/rendering.md
 	@$(BIN)/python benchmarks/sizes.py --write
-	@$(BIN)/python benchmarks/retrieval.py --write
+	@$(BIN)/skylobe reproduce figure6 --out docs/results.md
 
 clean:
 	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info

@@ -1,6 +1,7 @@
 """Compare recipes for pre-training at equal arithmetic, by a frozen linear probe.
 
-Each arm changes one thing of the recipe ``skylobe``. All train a ResNet-18 of half the width at 32
+Each arm changes one thing of ``base``, the recipe ``skylobe`` as it was before this comparison: BYOL
+between two pictures of one beam, and measures. All train a ResNet-18 of half the width at 32
 pixels, so that many arms with three seeds fit into hours of a CPU; what holds at this size may not at
 another. The probe is a logistic regression on embeddings of eight views, ten stratified splits of the 729
 confident *training* sources of MiraBest; the test split is never looked at.
@@ -43,17 +44,13 @@ LOG = Path(__file__).resolve().parents[1] / "docs" / "log.md"
 PERTURBED = rgz_rendered.PERTURBED
 
 
-def rendered(config: RenderConfig = PERTURBED, realisations: int = 2) -> ImageSet:
+def rendered(
+    config: RenderConfig = PERTURBED, realisations: int = 2, beams: tuple[float, ...] = (5.4,)
+) -> ImageSet:
     """Give the corpus that all arms share unless they say otherwise."""
-    return rgz_rendered.load(n_sources=N_SOURCES, config=config, realisations=realisations)
-
-
-def two_beams() -> ImageSet:
-    """Give each source one image at FIRST's beam and one at 10″."""
-    sharp = rendered(realisations=1)
-    coarse = rendered(replace(PERTURBED, beam=10.0), 1)
-    kept = np.isin(coarse.source_ids, sharp.source_ids)
-    return joined(sharp, coarse.select(kept))
+    return rgz_rendered.load(
+        n_sources=N_SOURCES, config=config, realisations=realisations, beams=beams
+    )
 
 
 def joined(*sets: ImageSet) -> ImageSet:
@@ -128,7 +125,7 @@ def _top(**settings: Any) -> Callable[[PretrainConfig], PretrainConfig]:
 ROUGH = replace(PERTURBED, flux_jitter=0.3, size_jitter=0.2, position_jitter=1.0, angle_jitter=10.0)
 
 ARMS = {
-    "base": Arm("the recipe `skylobe`, BYOL and measures of weight 2"),
+    "base": Arm("BYOL and measures of weight 2, annealed target, bilinear"),
     "stretch": Arm("image values compressed by arcsinh, softening 0.05", _top(softening=0.05)),
     "measures × 5": Arm("measures of weight 10", _top(morphology_weight=10.0)),
     "BYOL": Arm("no measures", _top(morphology_weight=0.0)),
@@ -156,13 +153,24 @@ ARMS = {
     "blank sky": Arm(
         "noise of real blank sky", corpus=lambda: rendered(replace(PERTURBED, noise="blank_sky"))
     ),
-    "two beams": Arm("one view may have a beam of 10″", corpus=two_beams),
+    "two beams": Arm("one view may have a beam of 10″", corpus=lambda: rendered(beams=(5.4, 10.0))),
     "no perturbation": Arm("components as catalogued", corpus=lambda: rendered(RenderConfig())),
     "rough": Arm(
         "components moved and changed three times as much", corpus=lambda: rendered(ROUGH)
     ),
     "four pictures": Arm("four realisations", corpus=lambda: rendered(realisations=4)),
     "real": Arm("a fifth real: first_galaxies, FR-DEEP", corpus=with_real),
+    "LeJEPA, two beams": Arm(
+        "both of what helped most", _top(method="lejepa"), lambda: rendered(beams=(5.4, 10.0))
+    ),
+    "LeJEPA, three beams": Arm(
+        "5.4, 8 and 16″", _top(method="lejepa"), lambda: rendered(PERTURBED, 3, (5.4, 8.0, 16.0))
+    ),
+    "LeJEPA, two beams, no rotation": Arm(
+        "flips and crops only",
+        lambda config: _views(rotation=0.0)(replace(config, method="lejepa")),
+        lambda: rendered(beams=(5.4, 10.0)),
+    ),
     "probed": Arm("a fifth MiraBest's own training images", corpus=with_mirabest),
 }
 
@@ -178,6 +186,7 @@ def settings_of(arm: Arm, n_images: int, n_sources: int, seed: int) -> PretrainC
     base = recipe("skylobe")
     base = replace(
         base,
+        method="byol",
         encoder=EncoderConfig(stem="fast", width=32),
         views=replace(base.views, width_pix=32),
         train=replace(base.train, stages=(), seed=seed, checkpoint_minutes=60.0),

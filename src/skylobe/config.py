@@ -418,10 +418,11 @@ RECIPES: dict[str, PretrainConfig] = {
             blur_sigma=(0.1, 1.0),
             width_pix=48,
         ),
+        method="lejepa",
         byol=ByolConfig(target_decay=0.99, decay_schedule="cosine"),
         morphology_weight=2.0,
         train=TrainConfig(
-            epochs=11,
+            epochs=28,
             batch_size=128,
             weight_decay=1e-4,
             warmup_epochs=0.3,

@@ -147,7 +147,7 @@ def reproduce(
     """Repeat a table or figure of the paper, every test set counted on its own; a stopped run goes on.
 
     Args:
-        experiment: table6 (with figure4 and figure5), table7, figure7, timings (Section 3.5), or
+        experiment: table6 (with figure4 and figure5), table7, figure6, figure7, timings (Section 3.5), or
             cross_validation over all confident MiraBest sources.
         model: Name of a shipped model, a model folder, or user/name on the model hub.
         seeds: Trainings per cell; repeats of the folds for cross_validation.

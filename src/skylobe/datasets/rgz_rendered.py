@@ -3,7 +3,8 @@
 Contents: pictures drawn from the Gaussian components of the VLA FIRST catalogue (14Dec17) around RGZ
 DR1 sources larger than 25″, with noise at the catalogued level, then normalised like
 real cut-outs. *Rendered*, never real: diffuse emission is missing. Each source is drawn several times,
-with other noise and slightly other components; the images of one source share its ``source_id``.
+with another beam, other noise and slightly other components; the images of one source share its
+``source_id``.
 Classes, splits: none.
 Licence: positions as RGZ DR1, components as the FIRST catalogue.
 Known overlaps: every field within 150″ of a MiraBest, ``first_galaxies`` or FR-DEEP source is removed.
@@ -11,8 +12,8 @@ Known overlaps: every field within 150″ of a MiraBest, ``first_galaxies`` or F
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,8 @@ from skylobe.sky.settings import RenderConfig
 
 KEPT_PIX = 104  # what rotation and a 70-pixel crop can reach, with a margin
 FIELDS_PER_BATCH = 256
+OTHER_DRAWS = 7_919  # between the seeds of two beams, so that they share no noise
+BEAMS = (5.4, 10.0)  # arcsec: FIRST's, and one twice as wide (docs/log.md, recipes)
 PERTURBED = RenderConfig(flux_jitter=0.1, size_jitter=0.1, position_jitter=0.3)
 
 
@@ -41,6 +44,7 @@ def load(
     *,
     n_sources: int | None = None,
     realisations: int = 2,
+    beams: Sequence[float] = BEAMS,
     config: RenderConfig = PERTURBED,
     seed: int = 0,
 ) -> ImageSet:
@@ -50,13 +54,20 @@ def load(
         split: Must be ``None``: there is no published split.
         root: Folder searched first for the catalogues.
         n_sources: Keep this many, evenly spread over the sky; ``None`` keeps all (about 47,000).
-        realisations: Pictures of each source.
-        config: Geometry, noise, perturbation.
+        realisations: Pictures of each source, a multiple of the number of beams.
+        beams: Arcsec. Full width at half maximum of the beams that the pictures of a source have in
+            turn; the first picture, whose shape is measured, has the first.
+        config: Geometry, noise, perturbation; its beam gives way to ``beams``.
         seed: Of noise and perturbation.
     """
     if split is not None:
         raise ConfigError(f"rgz_rendered has no split {split!r}; leave split unset.")
+    if not beams or realisations % len(beams):
+        raise ConfigError(
+            f"{realisations} pictures cannot have {len(beams)} beams equally often; give a multiple."
+        )
     settings = asdict(config) | {"sources": n_sources, "realisations": realisations, "seed": seed}
+    settings |= {"beams": list(beams)}
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
     cached = storage.cache_dir() / "rgz_rendered" / f"{key}.npz"
     if not cached.exists():
@@ -66,8 +77,18 @@ def load(
             rows = np.linspace(0, len(ids) - 1, min(n_sources, len(ids))).astype(int)
             ids, positions = ids[rows], positions[rows]
         patches = blank_sky.patches(root) if config.noise == "blank_sky" else None
-        renderer = FieldRenderer(first_catalogue.components(root), config, patches=patches)
-        images, rows = render_images(renderer, positions, ids, realisations, seed)
+        components, each = first_catalogue.components(root), realisations // len(beams)
+        drawn = [
+            render_images(
+                FieldRenderer(components, replace(config, beam=float(beam)), patches=patches),
+                positions,
+                ids,
+                each,
+                seed + number * OTHER_DRAWS,
+            )
+            for number, beam in enumerate(beams)
+        ]
+        images, rows = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
         with storage.write_atomically(cached) as path, path.open("wb") as file:
             np.savez(
                 file,

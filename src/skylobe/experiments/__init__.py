@@ -1,17 +1,21 @@
 """The paper's tables and figures as data, repeated by name: one file per experiment, two functions each.
 
 ``trainings(model, scale)`` lists what has to be trained, ``report(outcomes)`` makes tables and figures of
-what came out. Trainings that are done are kept, so that a stopped run goes on.
+what came out. Trainings that are done are kept, so that a stopped run goes on. ``retrieval``
+trains nothing and measures at once.
 """
 
 from typing import Literal
 
-Name = Literal["table6", "table7", "figure4", "figure5", "figure7", "timings", "cross_validation"]
+Name = Literal[
+    "table6", "table7", "figure4", "figure5", "figure6", "figure7", "timings", "cross_validation"
+]
 ROOMS: dict[str, str] = {
     "table6": "label_curve",
     "figure4": "label_curve",
     "figure5": "label_curve",
     "table7": "cross_survey",
+    "figure6": "retrieval",
     "figure7": "depth",
     "timings": "timings",
     "cross_validation": "cross_validation",
