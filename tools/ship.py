@@ -18,8 +18,9 @@ LICENCE = "cc-by-4.0"
 
 CORPORA = {  # what the record of a run does not say of them
     "rgz_rendered": "Fields at Radio Galaxy Zoo DR1 positions (sources larger than 25″), *rendered* "
-    "from the Gaussian components of the VLA FIRST catalogue with beam-convolved noise. No real image "
-    "was used, and diffuse emission that no component describes is missing.",
+    "from the Gaussian components of the VLA FIRST catalogue with beam-convolved noise, once with a beam "
+    "of 5.4″ and once of 10″. No real image was used, and diffuse emission that no component describes "
+    "is missing.",
 }
 CHOICES = (
     "The measures and the settings were chosen on MiraBest's 729 confident training sources; its test "
