@@ -122,8 +122,8 @@ def _add_refusals(app: FastAPI, state: State) -> None:
     @app.exception_handler(SkylobeError)
     def refuse(request: Request, error: Exception) -> JSONResponse:
         status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 422)
-        folder = str(state.index.folder)
-        return _refusal(status, str(error).replace(folder, "the index"))
+        place = state.index.place
+        return _refusal(status, str(error).replace(place, "the index"))
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: Exception) -> JSONResponse:

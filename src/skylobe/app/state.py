@@ -20,7 +20,7 @@ from skylobe.app.proposals import Proposer
 from skylobe.app.schema import Source
 from skylobe.app.tags import TagStore
 from skylobe.app.uploads import read_upload, shown_name
-from skylobe.errors import DataError
+from skylobe.errors import ConfigError, DataError
 from skylobe.search.latent_map import FOLDER, NOTE
 from skylobe.search.queries import Doors, Query
 from skylobe.search.store import SourceIndex
@@ -108,8 +108,8 @@ class State:
         """
         if self.view is None:
             raise DataError(
-                f"The index has no map; make one with skylobe map {self.index.folder.name}, and start "
-                "the server again."
+                f"The index has no map; make one with skylobe map {Path(self.index.place).name}, and "
+                "start the server again."
             )
         return self.view
 
@@ -161,6 +161,8 @@ def open_state(
     Raises:
         DataError: If the tags or the map cannot be read.
     """
+    if tags is None and index.is_remote:
+        raise ConfigError("Name a file for the tags with --tags; an object store cannot keep them.")
     folder = index.folder.resolve()
     has_map = (folder / FOLDER / NOTE).is_file()
     return State(

@@ -109,7 +109,7 @@ def _indexed(
 
 def search(
     query: list[str] | str,
-    index: Path | None = None,
+    index: str | Path | None = None,
     data: str | None = None,
     unlike: Sequence[str] = (),
     where: str | None = None,
@@ -188,7 +188,7 @@ def search(
 
 
 def duplicates(
-    index: Path,
+    index: str | Path,
     radius: float = 10.0,
     similarity: float = 0.8,
     tables: Sequence[Path] = (),
@@ -198,7 +198,7 @@ def duplicates(
     """List entries of an index that are the same source: near on the sky, and alike.
 
     Args:
-        index: Folder made by skylobe index.
+        index: Folder made by skylobe index, or an address such as s3://bucket/galaxies.
         radius: Arcsec. Largest distance of the two.
         similarity: Least cosine similarity of the two.
         tables: Files to write all pairs to: .fits, .vot, .ecsv, .csv, .parquet, .reg, .moc.fits.
@@ -217,7 +217,7 @@ def duplicates(
 
 
 def outliers(
-    index: Path,
+    index: str | Path,
     n: int = 20,
     n_neighbours: int = 10,
     tables: Sequence[Path] = (),
@@ -227,7 +227,7 @@ def outliers(
     """List the loneliest sources of an index: those least similar to their nearest neighbours.
 
     Args:
-        index: Folder made by skylobe index.
+        index: Folder made by skylobe index, or an address such as s3://bucket/galaxies.
         n: Sources to list.
         n_neighbours: Neighbours whose similarity is averaged.
         tables: Files to write them to: .fits, .vot, .ecsv, .csv, .parquet, .reg, .moc.fits.
@@ -248,7 +248,7 @@ def outliers(
 
 
 def draw_map(
-    index: Path,
+    index: str | Path,
     out: Path | None = None,
     colour: str = "size_arcsec",
     over: str | None = None,
@@ -262,7 +262,8 @@ def draw_map(
     """Map an index in two dimensions, and measure what can be read from its embeddings.
 
     Args:
-        index: Folder made by skylobe index; the map is kept there.
+        index: Folder made by skylobe index, where the map is kept, or an address such as
+            s3://bucket/galaxies.
         out: Picture to write: PNG, PDF or SVG.
         colour: Column that colours the points: a number such as size_arcsec, or label.
         over: Labelled set to draw over the map, its sources placed among their neighbours.

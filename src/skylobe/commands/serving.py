@@ -14,7 +14,7 @@ TOKEN = "SKYLOBE_TOKEN"  # other users of a computer can read its command lines
 
 
 def serve(
-    index: Path,
+    index: str | Path,
     port: int = 5006,
     address: str = "localhost",
     token: str | None = None,
@@ -31,7 +31,7 @@ def serve(
     """Search, map and label an index in the browser, with a JSON API under /api.
 
     Args:
-        index: Folder made by skylobe index.
+        index: Folder made by skylobe index, or an address such as s3://bucket/galaxies.
         port: Of the server; 0 takes one that is free.
         address: Name or address to listen at; others than this computer reach it at 0.0.0.0.
         token: That every visitor must bring; SKYLOBE_TOKEN keeps it off the command line.

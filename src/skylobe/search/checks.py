@@ -38,7 +38,7 @@ def duplicates(
     known = np.flatnonzero(np.isfinite(places.ra.deg) & np.isfinite(places.dec.deg))
     if not len(known):
         raise ConfigError(
-            f"{index.folder}: its sources have no positions; build it from a set that has them."
+            f"{index.place}: its sources have no positions; build it from a set that has them."
         )
     both = known[pairs(places[known], radius * u.arcsec)]
     alike = np.concatenate([_similarity(index, part) for part in _parts(both)] or [np.empty(0)])

@@ -171,7 +171,7 @@ def fit(
     """
     sound = np.setdiff1d(np.arange(len(index)), index.damaged)
     if len(sound) < 3:
-        raise ConfigError(f"{index.folder}: {len(sound)} sources make no map; index three or more.")
+        raise ConfigError(f"{index.place}: {len(sound)} sources make no map; index three or more.")
     chosen = sound
     if len(sound) > fit_rows:
         chosen = np.sort(np.random.default_rng(seed).choice(sound, fit_rows, replace=False))

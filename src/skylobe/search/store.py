@@ -3,7 +3,7 @@
 A folder holds ``sources.lance``, one row a source, and ``index.json``. A change is whole or not at all: a
 new index is made beside its place and moved there, and rows are added or deleted in one commit of the
 store. An opened index is the state at that moment; a change by another process shows when it is opened
-again.
+again. An index in an object store can be read there and not changed.
 """
 
 import json
@@ -26,7 +26,7 @@ from skylobe.errors import ConfigError, DataError
 from skylobe.extras import optional
 from skylobe.index import Index, Neighbours
 from skylobe.records import Embeddings, ImageSet
-from skylobe.search import approximate
+from skylobe.search import approximate, object_store
 from skylobe.search.approximate import Plan
 from skylobe.search.filters import Kind, parse_filter
 from skylobe.search.rows import THUMBNAIL_PIX, tabulate
@@ -68,8 +68,12 @@ class Note:
 class SourceIndex:
     """Sources to search among, in a folder; see the module's text for what it promises.
 
+    ``folder`` is where the small files lie, ``place`` what the index is called: for one in an object store
+    these are a folder of the cache and its address.
+
     Args:
-        folder: One that ``create`` made.
+        place: Folder that ``create`` made, or the address of a copy in an object store, such as
+            ``s3://bucket/galaxies``.
         device: Where similarities are computed.
 
     Raises:
@@ -77,8 +81,12 @@ class SourceIndex:
         MissingExtraError: If Lance is not installed.
     """
 
-    def __init__(self, folder: Path, *, device: str = "cpu") -> None:
-        self.folder, self._device = folder, device
+    def __init__(self, place: str | Path, *, device: str = "cpu") -> None:
+        self.place, self._device = str(place).rstrip("/"), device
+        self.is_remote = object_store.is_address(place)
+        self.folder = (
+            object_store.fetch_beside(self.place, TABLE) if self.is_remote else Path(place)
+        )
         self._lance = optional("lance")
         self._open()
 
@@ -137,16 +145,17 @@ class SourceIndex:
             ConfigError: If another model made the index.
             DataError: If a source is in it already.
         """
+        self._insist_on_folder()
         self.require(model, embeddings.n_views)
         table = tabulate(image_set, embeddings)
         twice = sorted(set(table["id"].to_pylist()) & set(self.ids.tolist()))
         if twice:
             raise DataError(
-                f"{self.folder}: {twice[0]} would be in it twice; delete it first, or leave it out."
+                f"{self.place}: {twice[0]} would be in it twice; delete it first, or leave it out."
             )
-        with _reading(self.folder):
+        with _reading(self.place):
             optional("lance").write_dataset(
-                _fitted(table, self._table.schema), self.folder / TABLE, mode="append"
+                _fitted(table, self._table.schema), self._table_place, mode="append"
             )
         data = tuple(dict.fromkeys([*self.note.data, image_set.name]))
         _write_note(self.folder, Note(**{**vars(self.note), "data": data}))
@@ -160,24 +169,26 @@ class SourceIndex:
         Raises:
             DataError: Naming one that is not there.
         """
+        self._insist_on_folder()
         self.rows_of(ids)
         listed = ", ".join("'" + one.replace("'", "''") + "'" for one in ids)
         if ids:
-            with _reading(self.folder):
+            with _reading(self.place):
                 self._table.delete(f"id IN ({listed})")
             self._open()
         return len(set(ids))
 
     def rebuild(self) -> None:
         """Join the pieces of many changes, drop what was deleted, and measure the search anew."""
-        with _reading(self.folder):
+        self._insist_on_folder()
+        with _reading(self.place):
             self._table.optimize.compact_files()
             self._open()
             plan = None
             if len(self) > self.note.exact_rows:
-                plan = approximate.build(self._lance.dataset(self.folder / TABLE))
+                plan = approximate.build(self._lance.dataset(self._table_place))
             # without deletions there may be nothing to clean, and older states are never read again
-            self._lance.dataset(self.folder / TABLE).cleanup_old_versions()
+            self._lance.dataset(self._table_place).cleanup_old_versions()
         _write_note(self.folder, Note(**{**vars(self.note), "approximate": plan}))
         self._open()
 
@@ -189,13 +200,13 @@ class SourceIndex:
         """
         if weights_fingerprint(model) != self.note.fingerprint:
             raise ConfigError(
-                f"{self.folder}: was made by the model {self.note.model} "
+                f"{self.place}: was made by the model {self.note.model} "
                 f"({self.note.fingerprint}), not by this {model.name}; name that model with --model, "
                 "or build the index again."
             )
         if n_views not in (None, self.note.n_views):
             raise ConfigError(
-                f"{self.folder}: was made with {self.note.n_views} views, not {n_views}; embed with "
+                f"{self.place}: was made with {self.note.n_views} views, not {n_views}; embed with "
                 f"--n_views {self.note.n_views}."
             )
 
@@ -237,7 +248,7 @@ class SourceIndex:
         """
         if name not in self.columns:
             raise ConfigError(
-                f"{self.folder}: has no column {name!r}; choose {', '.join(self.columns)}."
+                f"{self.place}: has no column {name!r}; choose {', '.join(self.columns)}."
             )
         column = self._facts[name]
         if pa.types.is_string(column.type):
@@ -262,7 +273,7 @@ class SourceIndex:
     def where(self, condition: str) -> Bool[np.ndarray, " row"]:
         """Mark the rows that fulfil a condition on their columns, as ``filters`` reads it."""
         sql = parse_filter(condition, self.columns)
-        with _reading(self.folder):
+        with _reading(self.place):
             found = self._table.to_table(columns=["id"], filter=sql, with_row_id=True)
         return np.isin(self._row_ids, found["_rowid"].to_numpy())
 
@@ -270,13 +281,13 @@ class SourceIndex:
         """Read vectors of length one."""
         if "_exact" in vars(self):
             return np.asarray(self._exact[0].unit[rows], dtype=np.float32)
-        with _reading(self.folder):
+        with _reading(self.place):
             found = self._table.take(rows.tolist(), columns=["vector"])["vector"]
         return _as_matrix(found)
 
     def thumbnails(self, rows: Int[np.ndarray, " row"]) -> UInt8[np.ndarray, "row height width"]:
         """Read thumbnails, 70×70 pixels, row 0 southernmost; black where a row has none."""
-        with _reading(self.folder):
+        with _reading(self.place):
             found = self._table.take(rows.tolist(), columns=["thumbnail"])["thumbnail"]
         empty = bytes(THUMBNAIL_PIX**2)
         pictures = [empty if one is None else bytes(one) for one in found.to_pylist()]
@@ -311,7 +322,7 @@ class SourceIndex:
             part = Embeddings(self.vectors(chosen), self.ids[chosen], self.note.model)
             found = Index(part, device=self._device).search(queries, n_neighbours)
             return Neighbours(chosen[found.rows], found.similarity, found.source_ids)
-        with _reading(self.folder):
+        with _reading(self.place):
             plan = self.note.approximate or Plan("IVF_FLAT", 1, 1.0)
             rows, similarity = approximate.search(
                 self._table, plan, queries, n_neighbours, self._row_ids, among
@@ -321,7 +332,7 @@ class SourceIndex:
     @cached_property
     def _exact(self) -> tuple[Index, NDArray[np.bool_]]:
         """All vectors in memory, and which of them are sound."""
-        with _reading(self.folder):
+        with _reading(self.place):
             found = self._table.to_table(columns=["vector"])["vector"]
             vectors = _as_matrix(found)
         length = np.linalg.norm(vectors, axis=1)
@@ -337,31 +348,42 @@ class SourceIndex:
     def _places(self) -> dict[str, int]:
         return {one: row for row, one in enumerate(self.ids.tolist())}
 
+    @property
+    def _table_place(self) -> str:
+        return f"{self.place}/{TABLE}"
+
+    def _insist_on_folder(self) -> None:
+        if self.is_remote:
+            raise ConfigError(
+                f"{self.place}: an index in an object store can be read but not changed; change a copy "
+                "in a folder and put that there."
+            )
+
     def _open(self) -> None:
         """Look at the newest state, and forget what was read of an older one."""
         for name in ("ids", "positions", "_places", "_row_ids", "_exact"):
             vars(self).pop(name, None)
-        self.note = _read_note(self.folder)
-        with _reading(self.folder):
-            self._table = self._lance.dataset(self.folder / TABLE)
+        self.note = _read_note(self.folder, self.place)
+        with _reading(self.place):
+            self._table = self._lance.dataset(self._table_place)
             light = [name for name in self._table.schema.names if name not in HEAVY]
             self._facts = self._table.to_table(columns=light, with_row_id=True)
 
 
 @contextmanager
-def _reading(folder: Path) -> Iterator[None]:
+def _reading(place: str) -> Iterator[None]:
     """Turn the store's many errors into one sentence."""
     try:
         yield
     except (OSError, ValueError, RuntimeError, pa.ArrowException) as error:
         reason = " ".join(str(error).split())[:100]
         raise DataError(
-            f"{folder}: part of the index cannot be read ({reason}); build it again with --mode "
+            f"{place}: part of the index cannot be read ({reason}); build it again with --mode "
             "replace."
         ) from None
 
 
-def _read_note(folder: Path) -> Note:
+def _read_note(folder: Path, place: str) -> Note:
     try:
         kept = json.loads((folder / NOTE).read_text(encoding="utf-8"))
         found = kept["format"]
@@ -371,12 +393,10 @@ def _read_note(folder: Path) -> Note:
             return Note(**kept | {"data": tuple(kept["data"]), "approximate": made})
     except (OSError, ValueError, TypeError, KeyError):
         raise DataError(
-            f"{folder}: not an index, or one that was not finished being made; make one with skylobe "
+            f"{place}: not an index, or one that was not finished being made; make one with skylobe "
             "index."
         ) from None
-    raise DataError(
-        f"{folder}: format {found}, this version reads {FORMAT}; build the index again."
-    )
+    raise DataError(f"{place}: format {found}, this version reads {FORMAT}; build the index again.")
 
 
 def _write_note(folder: Path, note: Note) -> None:
