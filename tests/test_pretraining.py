@@ -122,6 +122,42 @@ def test_other_settings_or_data_need_another_folder(finished):
         pretrain(lobes(96, seed=1), folder, TINY)
 
 
+def test_a_run_starts_from_a_model_and_says_so(finished, tmp_path):
+    _, model = finished
+    config = replace(TINY, train=replace(TINY.train, epochs=1))
+    short = pretrain(lobes(96, seed=3, name="other"), tmp_path / "on", config, start=model)
+    cold = pretrain(lobes(96, seed=3, name="other"), tmp_path / "cold", config)
+    old, on, cold = (
+        torch.cat([one.detach().flatten() for one in made.encoder.parameters()])
+        for made in (model, short, cold)
+    )
+    on, away = (on - old).norm(), (cold - old).norm()
+    assert 0 < on < 0.8 * away
+    kept = load_model(tmp_path / "on" / "model")
+    assert kept.provenance["start"]["name"] == model.name
+    assert f"the weights of `{model.name}`" in " ".join(kept.card.split())
+    with pytest.raises(CheckpointError, match="another start"):
+        pretrain(lobes(96, seed=3, name="other"), tmp_path / "on", config)
+
+
+def test_exclusions_hold_for_all_that_was_seen(finished, tmp_path):
+    _, model = finished
+    seen = {"name": "first", "excludes": ["mirabest"]}
+    before = replace(model, provenance=model.provenance | {"corpus": seen})
+    corpus = replace(lobes(96), excludes=("frdeep", "mirabest"))
+    config = replace(TINY, train=replace(TINY.train, epochs=0.2))
+    made = pretrain(corpus, tmp_path / "run", config, start=before)
+    assert made.provenance["corpus"]["excludes"] == ["mirabest"]
+
+
+def test_another_network_cannot_be_the_start(finished, tmp_path):
+    _, model = finished
+    config = replace(TINY, encoder=replace(TINY.encoder, width=16))
+    with pytest.raises(ConfigError, match=r"--encoder\.width 8"):
+        pretrain(lobes(96), tmp_path / "run", config, start=model)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_run_may_go_on_elsewhere(finished):
     """Where a run computes may change, what it computes may not."""
     folder, model = finished

@@ -95,6 +95,12 @@ def describe(
         f"**Corpus:** `{corpus['name']}` ({corpus['survey']}): {corpus['sources']:,} sources, "
         f"{corpus['images']:,} images. {about_corpus}".rstrip(),
     ]
+    if "start" in made:
+        before = made["start"]
+        lines.append(
+            f"**Start:** the weights of `{before['name']}` ({before['fingerprint']}), which were trained "
+            f"on `{before['corpus']}`."
+        )
     if corpus.get("excludes"):
         lines.append(f"**Left out:** by position, all sources of {', '.join(corpus['excludes'])}.")
     lines += [

@@ -14,7 +14,7 @@ import torch
 from rich.progress import track
 
 from skylobe import card, storage
-from skylobe.checkpoint import Model, fingerprint, save_model, versions
+from skylobe.checkpoint import Model, fingerprint, save_model, versions, weights_fingerprint
 from skylobe.config import Preprocessing, PretrainConfig, TrainConfig, from_dict, to_dict
 from skylobe.embedding import embed
 from skylobe.encoder import Encoder, build_encoder
@@ -44,6 +44,7 @@ def pretrain(
     config: PretrainConfig,
     *,
     monitor_set: ImageSet | None = None,
+    start: Model | None = None,
     name: str | None = None,
 ) -> Model:
     """Pre-train an encoder on unlabelled images; go on where an earlier call was stopped.
@@ -54,10 +55,12 @@ def pretrain(
             ``out/model``.
         config: Everything that defines the run.
         monitor_set: Labelled images for the linear probe and nearest neighbours during training.
+        start: Model whose weights the encoder starts from; random weights by default. Images are
+            standardised by the new corpus' own mean and standard deviation.
         name: Name of the model; the folder's by default.
 
     Raises:
-        ConfigError: If the corpus shows a source that is monitored on.
+        ConfigError: If the corpus shows a source that is monitored on, or ``start`` is another network.
         DataError: If an image of the corpus is blank or holds what is not a number.
         CheckpointError: If ``out`` holds a run with other settings or other data.
         CollapseError: If the features become constant or the loss is no longer a number.
@@ -65,14 +68,15 @@ def pretrain(
     """
     refuse_overlap(corpus, monitor_set)
     refuse_corrupt(corpus)
+    encoder = first_encoder(config, start)
     preprocessing = preprocessing_of(corpus, config)
-    record = _describe(corpus, config, monitor_set)
+    record = _describe(corpus, config, monitor_set, start)
     _settle(out, record)
     measures = standard_measures(corpus, config) if config.morphology_weight > 0 else None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed)
         method = build_method(
-            build_encoder(config.encoder, seed=config.train.seed),
+            encoder,
             config,
             n_measures=0 if measures is None else measures.shape[1],
         )
@@ -90,6 +94,26 @@ def pretrain(
     if trainer.fabric.is_global_zero:
         save_model(model, out / "model")
     return model
+
+
+def first_encoder(config: PretrainConfig, start: Model | None = None) -> Encoder:
+    """Give the encoder that a training begins with.
+
+    Raises:
+        ConfigError: If ``start`` has another architecture than ``config`` asks for.
+    """
+    encoder = build_encoder(config.encoder, seed=config.train.seed)
+    if start is not None:
+        has, wanted = start.encoder.config, config.encoder
+        if has != wanted:
+            raise ConfigError(
+                f"{start.name} is a ResNet-{has.depth} of width {has.width} with the {has.stem} stem, and "
+                f"the settings ask for a ResNet-{wanted.depth} of width {wanted.width} with the "
+                f"{wanted.stem} stem; give --encoder.depth {has.depth} --encoder.width {has.width} "
+                f"--encoder.stem {has.stem}."
+            )
+        encoder.load_state_dict(start.encoder.state_dict())
+    return encoder
 
 
 def preprocessing_of(corpus: ImageSet, config: PretrainConfig) -> Preprocessing:
@@ -176,8 +200,20 @@ def refuse_corrupt(corpus: ImageSet) -> None:
 
 
 def _describe(
-    corpus: ImageSet, config: PretrainConfig, monitor_set: ImageSet | None
+    corpus: ImageSet, config: PretrainConfig, monitor_set: ImageSet | None, start: Model | None
 ) -> dict[str, Any]:
+    excludes = set(corpus.excludes)
+    before = {}
+    if start is not None:
+        seen = start.provenance.get("corpus", {})
+        excludes &= set(seen.get("excludes", ()))
+        before = {
+            "start": {
+                "name": start.name,
+                "fingerprint": weights_fingerprint(start),
+                "corpus": seen.get("name", "unknown"),
+            }
+        }
     record: dict[str, Any] = {
         "config": to_dict(config),
         "versions": versions(),
@@ -187,9 +223,10 @@ def _describe(
             "images": len(corpus),
             "sources": len(np.unique(corpus.source_ids)),
             "sha256": fingerprint(corpus.images),
-            "excludes": list(corpus.excludes),
+            "excludes": [one for one in corpus.excludes if one in excludes],
         },
         "monitor": None if monitor_set is None else monitor_set.name,
+        **before,
     }
     plain: dict[str, Any] = json.loads(json.dumps(record))
     return plain
@@ -204,6 +241,8 @@ def _settle(out: Path, record: dict[str, Any]) -> None:
             raise _not_this_run(out, "config")
         if before.get("corpus") != record["corpus"]:
             raise _not_this_run(out, "corpus")
+        if before.get("start") != record.get("start"):
+            raise _not_this_run(out, "start")
         return
     out.mkdir(parents=True, exist_ok=True)
     storage.write_json(path, record)

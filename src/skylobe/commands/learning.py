@@ -17,6 +17,7 @@ def pretrain(
     monitor_set: str | None = None,
     corpus_options: Options | None = None,
     monitor_options: Options | None = None,
+    start: str | None = None,
     name: str | None = None,
 ) -> None:
     """Pre-train an encoder on unlabelled images; the same command again goes on where it stopped.
@@ -29,9 +30,11 @@ def pretrain(
             then; no source of it may be in the corpus.
         corpus_options: Of the corpus, such as --corpus_options.n_sources 1000.
         monitor_options: Of the labelled set, such as --monitor_options.subset confident.
+        start: Name of a shipped model, a model folder, or user/name on the model hub, whose weights to
+            start from; random weights by default.
         name: Name of the model; the folder's by default.
     """
-    from skylobe import datasets, pretraining
+    from skylobe import checkpoint, datasets, pretraining
     from skylobe.devices import in_turn
     from skylobe.precision import flush_denormals
 
@@ -41,7 +44,8 @@ def pretrain(
             if monitor_set is not None:
                 watched = datasets.load(monitor_set, **(monitor_options or {}))
             images = datasets.load(corpus, **(corpus_options or {}))
-        pretraining.pretrain(images, out, config, monitor_set=watched, name=name)
+            model = None if start is None else checkpoint.load_model(start)
+        pretraining.pretrain(images, out, config, monitor_set=watched, start=model, name=name)
     Console().print(f"Model: {out / 'model'}", soft_wrap=True)
 
 
