@@ -170,10 +170,12 @@ def _map_routes(router: APIRouter, state: State, workers: Workers) -> None:
     @router.get("/map/nearest", tags=["map"])
     async def nearest(x: Coordinate, y: Coordinate, radius: Coordinate) -> Source | None:
         """Give the source nearest to a point of the map, if one is within a radius."""
-        row = await workers.search(state.map_view().nearest, x, y, radius)
-        if row is None:
-            return None
-        return (await workers.search(state.sources, np.array([row])))[0]
+
+        def found() -> Source | None:  # in one go, so that a pointer waits in the queue once
+            row = state.map_view().nearest(x, y, radius)
+            return None if row is None else state.sources(np.array([row]))[0]
+
+        return await workers.search(found)
 
     @router.post("/map/selection", tags=["map"])
     async def selection(asked: SelectionRequest) -> Selection:
