@@ -422,7 +422,7 @@ RECIPES: dict[str, PretrainConfig] = {
         byol=ByolConfig(target_decay=0.99, decay_schedule="cosine"),
         morphology_weight=2.0,
         train=TrainConfig(
-            epochs=28,
+            epochs=15,
             batch_size=128,
             weight_decay=1e-4,
             warmup_epochs=0.3,
