@@ -104,6 +104,15 @@ def test_the_grid_is_that_of_the_views(finished):
     assert 0 < grid.std < 0.5
 
 
+def test_the_encoder_may_be_shown_fewer_pixels_than_the_views_had(finished, tmp_path):
+    _, model = finished
+    config = replace(TINY, grid_pix=32, train=replace(TINY.train, epochs=0.2))
+    grid = pretrain(lobes(96), tmp_path / "run", config).preprocessing
+    assert grid.crop_pix == 32
+    assert grid.pixel_scale == pytest.approx(1.8 * 64 / 32)
+    assert (grid.mean, grid.std) == (model.preprocessing.mean, model.preprocessing.std)
+
+
 def test_running_again_changes_nothing(finished):
     folder, model = finished
     before = (folder / "log.csv").read_text()

@@ -284,6 +284,8 @@ class PretrainConfig:
         softening: Image values well above this are compressed by arcsinh before the encoder sees them,
             as of ``Preprocessing``.
         views: The random views.
+        grid_pix: Width at which the finished encoder is shown the same angle; ``None`` is that of the
+            last views.
         method: ``byol``, or a method without a target network: ``vicreg``, ``lejepa``.
         byol: Heads and target network of BYOL.
         vicreg: Settings of VICReg.
@@ -297,6 +299,7 @@ class PretrainConfig:
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     softening: float | None = None
     views: ViewConfig = field(default_factory=ViewConfig)
+    grid_pix: int | None = None
     method: Literal["byol", "vicreg", "lejepa"] = "byol"
     byol: ByolConfig = field(default_factory=ByolConfig)
     vicreg: VicregConfig = field(default_factory=VicregConfig)
@@ -418,6 +421,7 @@ RECIPES: dict[str, PretrainConfig] = {
             blur_sigma=(0.1, 1.0),
             width_pix=48,
         ),
+        grid_pix=32,
         method="lejepa",
         byol=ByolConfig(target_decay=0.99, decay_schedule="cosine"),
         morphology_weight=2.0,

@@ -86,7 +86,7 @@ def pretrain(
     trained = Model(
         name=name or out.name,
         encoder=method.encoder.cpu().eval(),
-        preprocessing=preprocessing,
+        preprocessing=at_width(preprocessing, config.grid_pix or preprocessing.crop_pix),
         provenance=record
         | {"steps": trainer.step, "images_seen": trainer.step * trainer.plan.batch_size},
     )
@@ -130,6 +130,12 @@ def preprocessing_of(corpus: ImageSet, config: PretrainConfig) -> Preprocessing:
     )
     mean, std = corpus_statistics(corpus.images, grid)
     return replace(grid, mean=mean, std=std)
+
+
+def at_width(preprocessing: Preprocessing, width_pix: int) -> Preprocessing:
+    """Show the same angle in another number of pixels, standardised as before."""
+    scale = preprocessing.pixel_scale * preprocessing.crop_pix / width_pix
+    return replace(preprocessing, crop_pix=width_pix, pixel_scale=scale)
 
 
 def standard_measures(corpus: ImageSet, config: PretrainConfig) -> torch.Tensor:
@@ -280,11 +286,7 @@ def _watch(
         labelled = labelled.select(labelled.labels >= 0)
 
     def watch(encoder: Encoder, width_pix: int) -> dict[str, float]:
-        shrink = preprocessing.crop_pix / width_pix
-        grid = replace(
-            preprocessing, crop_pix=width_pix, pixel_scale=preprocessing.pixel_scale * shrink
-        )
-        model = Model("monitored", encoder, grid)
+        model = Model("monitored", encoder, at_width(preprocessing, width_pix))
         health = embed(model, sample).vectors
         values = {"spread": feature_spread(health), "rank": effective_rank(health)}
         if labelled is not None and labelled.labels is not None:
