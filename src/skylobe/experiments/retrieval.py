@@ -41,6 +41,7 @@ GRID = Preprocessing()  # 126″ in 70 pixels, as the encoder of the paper sees 
 N_COMPONENTS = 50
 SOFTENING = 0.05
 N_RENDERED = 20_000
+MIRABEST_PARTS = 4  # of a name: class, place, redshift, size
 SAME_PLACE = 10 * u.arcsec
 BENT = ("wide-angle tail", "head-tail")
 
@@ -226,12 +227,18 @@ def draw(model: Model, pool: Pool, ways: dict[str, Vectors]) -> tuple[Figure, st
     kinds = np.concatenate([pool.kinds, np.full(len(corpus), "rendered")])
     pictures = torch.cat([pool.images.images, corpus.images])[[row, *rows.tolist()]]
     shown = prepare(pictures, GRID, pixel_scale=GRID.pixel_scale)[:, 0].numpy()
-    captions = [f"{ids[row]}\n{kinds[row]}, query"] + [
-        f"{ids[one]}\n{kinds[one]}, S = {cosine:.3f}"
+    captions = [f"{_place(ids[row])}\n{kinds[row]}, query"] + [
+        f"{_place(ids[one])}\n{kinds[one]}, S = {cosine:.3f}"
         for one, cosine in zip(rows, cosines, strict=True)
     ]
     figure = plots.gallery(shown, captions, pixel_scale=GRID.pixel_scale, n_columns=3)
     return figure, str(ids[row])
+
+
+def _place(source_id: str) -> str:
+    """Take the place out of MiraBest's names, which are too long for a caption; leave others alone."""
+    parts = source_id.split("_")
+    return parts[1] if len(parts) == MIRABEST_PARTS else source_id
 
 
 def measure_all(model: Model, scale: Scale) -> Report:
