@@ -144,11 +144,22 @@ def pretrained(monkeypatch: pytest.MonkeyPatch, table: Path) -> dict[str, object
     """Note how the library was called instead of training."""
     seen: dict[str, object] = {}
 
-    def pretrain(corpus, out, config, *, monitor_set=None, name=None):
+    def pretrain(corpus, out, config, *, monitor_set=None, start=None, name=None):
         seen.update(corpus=corpus, out=out, config=config, monitor_set=monitor_set, name=name)
+        seen.update(start=start)
 
     monkeypatch.setattr(pretraining, "pretrain", pretrain)
     return seen
+
+
+def test_a_model_to_start_from_is_loaded(
+    pretrained: dict[str, object], table: Path, capsys: pytest.CaptureFixture[str]
+):
+    code, _, err = run(
+        capsys, "pretrain", "--corpus", table, "--out", "x", "--start", "skylobe-fast"
+    )
+    assert code == 0, err
+    assert pretrained["start"].name == "skylobe-fast"
 
 
 @pytest.mark.parametrize("name", ["paper", "skylobe"])
