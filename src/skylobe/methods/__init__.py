@@ -2,9 +2,9 @@
 
 from skylobe.config import PretrainConfig
 from skylobe.encoder import Encoder
-from skylobe.methods.base import Method
 from skylobe.methods.byol import Byol
 from skylobe.methods.lejepa import Lejepa
+from skylobe.methods.method import Method
 from skylobe.methods.vicreg import Vicreg
 
 __all__ = ["Byol", "Lejepa", "Method", "Vicreg", "build_method"]

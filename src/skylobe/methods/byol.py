@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from skylobe.config import ByolConfig
 from skylobe.encoder import Encoder
-from skylobe.methods.base import N_GLOBAL, Features, Loss, Method, Views, head, precise
+from skylobe.methods.method import N_GLOBAL, Features, Loss, Method, Views, head, precise
 
 Vectors = Float[Tensor, "batch projection"]
 

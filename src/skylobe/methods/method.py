@@ -3,6 +3,7 @@
 A method sees views, never images or files; the loop that feeds it is ``training``.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
@@ -20,7 +21,7 @@ Loss = Float[Tensor, ""]
 N_GLOBAL = 2  # the first views, of whole images; those behind them are small crops
 
 
-class Method(nn.Module):
+class Method(nn.Module, ABC):
     """An encoder with what it is trained by.
 
     Args:
@@ -40,13 +41,13 @@ class Method(nn.Module):
         self.morphology = nn.Linear(n_features, n_measures) if n_measures else None
 
     @property
+    @abstractmethod
     def encoder(self) -> Encoder:
         """The encoder that is kept."""
-        raise NotImplementedError
 
+    @abstractmethod
     def compare(self, features: Sequence[Features], views: Sequence[Views]) -> Loss:
         """Give the method's own loss from the encoder's features of each view."""
-        raise NotImplementedError
 
     def begin_step(self, generator: torch.Generator) -> None:
         """Draw what a step needs besides its views."""
