@@ -22,12 +22,12 @@ import numpy as np
 import torch
 from astropy.coordinates import SkyCoord
 
-from skylobe.checkpoint import versions
-from skylobe.datasets import evaluated, first_catalogue, rgz
-from skylobe.sky.corpus import Corpus, CorpusSettings, Rows
-from skylobe.sky.exclusion import Exclusion
-from skylobe.sky.filling import draw
-from skylobe.sky.render import FieldRenderer, RenderConfig
+from skylobe.core.version import versions
+from skylobe.images.datasets import evaluated, first_catalogue, rgz
+from skylobe.sky.corpus.draw import draw
+from skylobe.sky.corpus.exclusion import Exclusion
+from skylobe.sky.corpus.store import Corpus, CorpusSettings, Rows
+from skylobe.sky.rendering.render import FieldRenderer, RenderConfig
 
 WIDTH_PIX = 100
 ROWS = 2048

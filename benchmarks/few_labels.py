@@ -12,11 +12,13 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from skylobe import datasets
-from skylobe.adapting import fit_head
-from skylobe.checkpoint import load_model
-from skylobe.classifier import describe
-from skylobe.probe import error_percent, fit_probe, stratified_rows
+from skylobe.classify.adapt import fit_head
+from skylobe.classify.classifier import describe
+from skylobe.images import datasets
+from skylobe.models.loading import load_model
+from skylobe.scores.draws import stratified_rows
+from skylobe.scores.intervals import error_percent
+from skylobe.scores.probe import fit_probe
 
 Predict = Callable[[np.ndarray], np.ndarray]
 Fit = Callable[[np.ndarray, np.ndarray, int], Predict]

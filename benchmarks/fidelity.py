@@ -23,14 +23,14 @@ from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 from scipy.ndimage import shift
 
-from skylobe import plots, results, storage
-from skylobe.checkpoint import versions
-from skylobe.datasets import first_catalogue, frdeep
-from skylobe.image_files import read_image
-from skylobe.normalise import noise_level
-from skylobe.sky.components import Components
-from skylobe.sky.layouts import first_beam
-from skylobe.sky.render import FieldRenderer, RenderConfig
+from skylobe.core import downloads, pages, plotting
+from skylobe.core.version import versions
+from skylobe.images.datasets import first_catalogue, frdeep
+from skylobe.images.files import read_image
+from skylobe.sky.background import noise_level
+from skylobe.sky.rendering.components import Components
+from skylobe.sky.rendering.layouts import first_beam
+from skylobe.sky.rendering.render import FieldRenderer, RenderConfig
 
 PERCENTILES = (5, 25, 50, 75, 95)
 NVSS_PIX = 18  # 270″, the field of the FIRST cut-outs
@@ -82,7 +82,7 @@ def correlations(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDA
 
 def read(survey: str) -> tuple[list[str], NDArray[np.float32], SkyCoord]:
     """Read names, pixels and centres of a survey's cut-outs."""
-    folder = storage.require(f"frdeep/{survey}", home=frdeep.HOME)
+    folder = downloads.require(f"frdeep/{survey}", home=frdeep.HOME)
     paths = sorted(folder.glob("*.fits.fz"))
     files = [read_image(path) for path in paths]
     pixels = np.stack([file.pixels for file in files]).astype(np.float32)
@@ -280,8 +280,8 @@ def main() -> None:
     text = report(first, nvss, moves)
     print(text)
     if page is not None:
-        results.write_section(page, SECTION, text)
-        plots.save(figure(first), page.parent / "figures" / "rendering.png")
+        pages.write_section(page, SECTION, text)
+        plotting.save(figure(first), page.parent / "figures" / "rendering.png")
 
 
 if __name__ == "__main__":

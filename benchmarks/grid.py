@@ -9,11 +9,11 @@ Run: ``python benchmarks/grid.py --model skylobe-fast`` (a minute).
 import argparse
 from dataclasses import replace
 
-from skylobe import datasets
-from skylobe.checkpoint import load_model
-from skylobe.embedding import embed
-from skylobe.pretraining import at_width
-from skylobe.probe import paired_splits
+from skylobe.images import datasets
+from skylobe.models.embed import embed
+from skylobe.models.loading import load_model
+from skylobe.models.prepare import at_width
+from skylobe.scores.splits import paired_splits
 
 WIDTHS, VIEWS, COUNTS = (32, 40, 48), (1, 8), (36, 145, None)
 

@@ -21,16 +21,18 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from skylobe import datasets
-from skylobe.checkpoint import Model, load_model, versions
-from skylobe.config import EncoderConfig, Preprocessing
-from skylobe.embedding import features
-from skylobe.encoder import Encoder, build_encoder
-from skylobe.export_onnx import export_onnx
-from skylobe.inference import fastest, fold_batch_norm
-from skylobe.normalise import prepare
-from skylobe.precision import computes_in_bf16
-from skylobe.records import ImageSet
+from skylobe.classify.export_onnx import export_onnx
+from skylobe.core.version import versions
+from skylobe.images import datasets
+from skylobe.images.image_set import ImageSet
+from skylobe.models.embed import features
+from skylobe.models.encoder import Encoder, build_encoder
+from skylobe.models.inference import fastest, fold_batch_norm
+from skylobe.models.loading import load_model
+from skylobe.models.model import Model
+from skylobe.models.precision import computes_in_bf16
+from skylobe.models.prepare import prepare
+from skylobe.models.settings import EncoderConfig, Preprocessing
 
 Way = Callable[[Tensor], Tensor]
 PLAIN, CHOSEN = "eager fp32", "`inference.fastest`"

@@ -28,13 +28,15 @@ from PIL import Image, ImageFilter
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from skylobe.checkpoint import versions
-from skylobe.config import RECIPES, EncoderConfig, Preprocessing, PretrainConfig, ViewConfig
-from skylobe.encoder import Conv3x3, build_encoder
-from skylobe.methods import Byol
-from skylobe.precision import flush_denormals
-from skylobe.records import ImageSet
-from skylobe.training import Trainer
+from skylobe.core.version import versions
+from skylobe.images.image_set import ImageSet
+from skylobe.learning.loop import Trainer
+from skylobe.learning.methods import Byol
+from skylobe.learning.recipes import RECIPES
+from skylobe.learning.settings import PretrainConfig, ViewConfig
+from skylobe.models.encoder import Conv3x3, build_encoder
+from skylobe.models.precision import flush_denormals
+from skylobe.models.settings import EncoderConfig, Preprocessing
 
 PAPER_IMAGES = 69_015 * 500  # Paper, Sections 2.2 and 2.4
 PASSES = 2 * (1 + 2 + 1)  # two views; online forward, its two gradients, target forward

@@ -18,15 +18,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from skylobe import card, datasets, results, storage
-from skylobe.checkpoint import load_model, shipped_models, versions
-from skylobe.config import Preprocessing
-from skylobe.embedding import embed
-from skylobe.evaluation import untrained
-from skylobe.morphology import measure
-from skylobe.normalise import prepare
-from skylobe.probe import Comparison, clopper_pearson, fit_probe, paired_splits
-from skylobe.records import ImageSet
+from skylobe.core import pages, storage
+from skylobe.core.version import versions
+from skylobe.images import datasets
+from skylobe.images.image_set import ImageSet
+from skylobe.images.morphology import measure
+from skylobe.learning import card
+from skylobe.models.embed import embed
+from skylobe.models.loading import load_model, shipped_models, untrained
+from skylobe.models.prepare import prepare
+from skylobe.models.settings import Preprocessing
+from skylobe.scores.intervals import clopper_pearson
+from skylobe.scores.probe import fit_probe
+from skylobe.scores.splits import Comparison, paired_splits
 
 ROOT = Path(__file__).resolve().parents[1]
 COUNTS = (36, 145, None)
@@ -152,10 +156,10 @@ def write(model_name: str, scores: str, for_header: list[dict]) -> None:
     if heading not in text:
         with storage.write_atomically(page) as temporary:
             temporary.write_text(f"{text.rstrip()}\n\n{heading}", encoding="utf-8")
-    results.write_section(page, section, scores)
+    pages.write_section(page, section, scores)
     if model_name in shipped_models():
         path = ROOT / "src" / "skylobe" / "models" / model_name / "README.md"
-        results.write_section(path, section, scores)
+        pages.write_section(path, section, scores)
         text = card.with_scores(path.read_text(encoding="utf-8"), model_name, for_header)
         with storage.write_atomically(path) as temporary:
             temporary.write_text(text, encoding="utf-8")

@@ -23,18 +23,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from skylobe import datasets, storage
-from skylobe.checkpoint import Model
-from skylobe.config import EncoderConfig, PretrainConfig, ViewConfig, recipe, to_dict
-from skylobe.datasets import rgz_rendered
-from skylobe.embedding import embed
-from skylobe.encoder import build_encoder
-from skylobe.normalise import centre
-from skylobe.precision import flush_denormals
-from skylobe.pretraining import preprocessing_of, pretrain
-from skylobe.probe import paired_splits
-from skylobe.records import ImageSet
-from skylobe.sky.catalogues import EVALUATION_RADIUS, near
+from skylobe.core import storage
+from skylobe.core.settings import to_dict
+from skylobe.images import datasets
+from skylobe.images.datasets import rgz_rendered
+from skylobe.images.image_set import ImageSet
+from skylobe.images.normalise import centre
+from skylobe.learning.pretrain import preprocessing_of, pretrain
+from skylobe.learning.recipes import recipe
+from skylobe.learning.settings import PretrainConfig, ViewConfig
+from skylobe.models.embed import embed
+from skylobe.models.encoder import build_encoder
+from skylobe.models.model import Model
+from skylobe.models.precision import flush_denormals
+from skylobe.models.settings import EncoderConfig
+from skylobe.scores.splits import paired_splits
+from skylobe.sky.matching import EVALUATION_RADIUS, near
 from skylobe.sky.settings import RenderConfig
 
 COUNTS = (36, 145, None)

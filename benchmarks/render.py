@@ -21,13 +21,13 @@ from astropy.coordinates import SkyCoord
 from torch import Tensor
 from torch.nn import functional
 
-from skylobe.checkpoint import versions
-from skylobe.datasets import blank_sky, first_catalogue, rgz
-from skylobe.errors import UnavailableError
-from skylobe.precision import flush_denormals
-from skylobe.sky.components import Components
-from skylobe.sky.ellipses import FWHM
-from skylobe.sky.render import FieldRenderer, RenderConfig
+from skylobe.core.errors import UnavailableError
+from skylobe.core.version import versions
+from skylobe.images.datasets import blank_sky, first_catalogue, rgz
+from skylobe.models.precision import flush_denormals
+from skylobe.sky.rendering.components import Components
+from skylobe.sky.rendering.ellipses import FWHM
+from skylobe.sky.rendering.render import FieldRenderer, RenderConfig
 
 Task = Callable[[], object]
 OURS, PLAIN = "**patches, noise of few modes**", "plain: whole pictures, convolved noise"

@@ -12,10 +12,10 @@ from astropy import units as u
 from scipy.ndimage import rotate, shift
 from torch import Tensor
 
-from skylobe.datasets import first_galaxies, mirabest
-from skylobe.normalise import centre
-from skylobe.perceptual_hash import LEAST_SIZE_PIX, same_pictures, upright
-from skylobe.sky.catalogues import cross_match
+from skylobe.images.datasets import first_galaxies, mirabest
+from skylobe.images.normalise import centre
+from skylobe.images.same_pictures import LEAST_SIZE_PIX, same_pictures, upright
+from skylobe.sky.matching import cross_match
 
 N_GALAXIES = 250
 WIDTH_PIX = 110

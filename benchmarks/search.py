@@ -24,11 +24,12 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from skylobe import checkpoint, datasets
-from skylobe.embedding import embed
-from skylobe.index import Index, as_unit
-from skylobe.records import Embeddings
+from skylobe.images import datasets
+from skylobe.models import loading
+from skylobe.models.embed import embed
+from skylobe.models.embeddings import Embeddings
 from skylobe.search import approximate
+from skylobe.search.exact import Index, as_unit
 
 N_NEIGHBOURS = 10
 BATCH = 1024
@@ -151,7 +152,7 @@ def main() -> None:
     parser.add_argument("--partitions", action="store_true", help="also below a million rows")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    model = checkpoint.load_model("skylobe-fast")
+    model = loading.load_model("skylobe-fast")
     images = datasets.load("first_galaxies")
     real = as_unit(embed(model, images).vectors, images.source_ids)
     unit = mixtures(real, options.rows, seed=0)

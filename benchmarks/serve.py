@@ -44,15 +44,17 @@ ALONE = 30  # questions of each kind by a single client
 def make_index(folder: Path, rows: int) -> Path:
     """Make an index of mixtures, with a map of their first two components."""
     from search import mixtures
-    from skylobe import checkpoint, datasets
-    from skylobe.embedding import embed
-    from skylobe.index import as_unit
-    from skylobe.records import Embeddings, ImageSet
+    from skylobe.images import datasets
+    from skylobe.images.image_set import ImageSet
+    from skylobe.models import loading
+    from skylobe.models.embed import embed
+    from skylobe.models.embeddings import Embeddings
     from skylobe.search import latent_map
+    from skylobe.search.exact import as_unit
     from skylobe.search.rows import thumbnails
     from skylobe.search.store import SourceIndex
 
-    model, images = checkpoint.load_model("skylobe-fast"), datasets.load("first_galaxies")
+    model, images = loading.load_model("skylobe-fast"), datasets.load("first_galaxies")
     real = as_unit(embed(model, images).vectors, images.source_ids)
     rng = np.random.default_rng(0)
     chosen = rng.integers(0, len(images), rows)
@@ -78,7 +80,7 @@ def make_index(folder: Path, rows: int) -> Path:
 @contextmanager
 def server(index: Path, folder: Path, options: Sequence[str] = ()):
     """Serve the index on a free port; gives address and process id."""
-    command = [sys.executable, "-m", "skylobe.cli", "serve", str(index), "--port", "0"]
+    command = [sys.executable, "-m", "skylobe.cli.main", "serve", str(index), "--port", "0"]
     command += ["--tags", str(folder / "tags.json"), *options]
     environment = os.environ | {"PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:

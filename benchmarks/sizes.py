@@ -20,13 +20,13 @@ from astropy.coordinates import SkyCoord
 from matplotlib.figure import Figure
 from scipy.spatial.distance import pdist
 
-from skylobe import plots, results, storage
-from skylobe.datasets import first_catalogue, rgz
-from skylobe.errors import DataError
-from skylobe.image_files import read_image
-from skylobe.records import Cutout
-from skylobe.sky.render import Components
-from skylobe.sky.sizes import SizeRule, measure_many, source_pixels
+from skylobe.core import downloads, pages, plotting
+from skylobe.core.errors import DataError
+from skylobe.images.datasets import first_catalogue, rgz
+from skylobe.images.files import read_image
+from skylobe.images.sizes import SizeRule, measure_many, source_pixels
+from skylobe.sky.cutout import Cutout
+from skylobe.sky.rendering.render import Components
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 RADIUS = 15 * u.arcsec  # between a field's centre and the catalogued position
@@ -89,7 +89,7 @@ def cutouts_of(folder: Path) -> list[tuple[Path, Cutout]]:
 
 def frdeep() -> tuple[list[Cutout], np.ndarray]:
     """Pair FR-DEEP's fields with the sizes of Radio Galaxy Zoo."""
-    folder = storage.require("frdeep/FIRST", home="FR-DEEP v2")
+    folder = downloads.require("frdeep/FIRST", home="FR-DEEP v2")
     cutouts = [one for _, one in cutouts_of(folder)]
     table = rgz.positions()
     table = table[np.isfinite(np.asarray(table["size_arcsec"], dtype=float))]
@@ -101,7 +101,7 @@ def frdeep() -> tuple[list[Cutout], np.ndarray]:
 
 def mirabest() -> tuple[list[Cutout], np.ndarray]:
     """Pair MiraBest's cut-outs with the sizes in their file names."""
-    folder = storage.require("mirabest/fits_sample", home="MiraBest")
+    folder = downloads.require("mirabest/fits_sample", home="MiraBest")
     pairs = cutouts_of(folder)
     sizes = np.array([float(path.stem.rsplit("_", 1)[1]) for path, _ in pairs])
     return [one for _, one in pairs], sizes
@@ -153,15 +153,15 @@ def figure(measured: np.ndarray, catalogued: np.ndarray, chosen: np.ndarray) -> 
         panel.plot(
             catalogued[part],
             measured[part],
-            plots.MARKERS[place],
+            plotting.MARKERS[place],
             ms=4,
             alpha=0.7,
-            color=plots.COLOURS[place],
+            color=plotting.COLOURS[place],
             label=name,
             mew=0,
         )
     ends = np.array([20.0, 220.0])
-    panel.plot(ends, ends, color=plots.INK, lw=1, label="equal")
+    panel.plot(ends, ends, color=plotting.INK, lw=1, label="equal")
     panel.set(xscale="log", yscale="log", xlim=ends, ylim=(15, 250))
     ticks = [20, 30, 50, 100, 200]
     for axis in (panel.xaxis, panel.yaxis):
@@ -218,8 +218,8 @@ def main() -> None:
     text, drawn = report()
     print(text)
     if options.write:
-        results.write_section(DOCS / "sizes.md", "sizes", text)
-        plots.save(drawn, DOCS / "figures" / "sizes.png")
+        pages.write_section(DOCS / "sizes.md", "sizes", text)
+        plotting.save(drawn, DOCS / "figures" / "sizes.png")
 
 
 if __name__ == "__main__":

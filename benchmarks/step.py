@@ -20,13 +20,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from skylobe.checkpoint import versions
-from skylobe.config import RECIPES, Preprocessing, PretrainConfig
-from skylobe.encoder import Conv3x3, build_encoder
-from skylobe.methods import Byol
-from skylobe.precision import computes_in_bf16, flush_denormals
-from skylobe.records import ImageSet
-from skylobe.training import Trainer
+from skylobe.core.version import versions
+from skylobe.images.image_set import ImageSet
+from skylobe.learning.loop import Trainer
+from skylobe.learning.methods import Byol
+from skylobe.learning.recipes import RECIPES
+from skylobe.learning.settings import PretrainConfig
+from skylobe.models.encoder import Conv3x3, build_encoder
+from skylobe.models.precision import computes_in_bf16, flush_denormals
+from skylobe.models.settings import Preprocessing
 
 N_MEASURES = 149
 

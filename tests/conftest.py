@@ -1,16 +1,20 @@
 """Fixtures shared by all tests."""
 
 import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # one core each: threads of several workers wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from skylobe.config import ViewConfig
-from skylobe.datasets import first_galaxies
-from skylobe.errors import UnavailableError
-from skylobe.records import ImageSet
+from skylobe.core.errors import UnavailableError
+from skylobe.images.datasets import first_galaxies
+from skylobe.images.image_set import ImageSet
+from skylobe.learning.settings import ViewConfig
 
 BESIDE = Path(__file__).parents[2] / "shared" / "data"
 if BESIDE.is_dir():

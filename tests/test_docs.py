@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import skylobe
-from skylobe import cli
-from skylobe.checkpoint import shipped_models
+from skylobe.cli import main
+from skylobe.models.loading import shipped_models
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "skylobe"
@@ -36,7 +36,7 @@ def test_the_tree_in_the_readme_is_the_tree():
 
 def test_every_command_and_public_name_is_documented():
     text = "\n".join(path.read_text(encoding="utf-8") for path in DOCS)
-    for command in cli.COMMANDS:
+    for command in main.COMMANDS:
         assert f"skylobe {command}" in README + (ROOT / "docs" / "quickstart.md").read_text()
     for name in skylobe.__all__:
         assert f"skylobe.{name}" in text, name

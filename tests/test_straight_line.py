@@ -8,27 +8,21 @@ from astropy.io import fits
 
 import skylobe
 from conftest import STILL
-from skylobe.checkpoint import Model, save_model
-from skylobe.config import (
-    ByolConfig,
-    EncoderConfig,
-    Preprocessing,
-    PretrainConfig,
-    TrainConfig,
-    ViewConfig,
-)
-from skylobe.datasets.rgz_rendered import render_images
-from skylobe.embedding import embed
-from skylobe.encoder import build_encoder
-from skylobe.evaluation import label_curves
-from skylobe.index import Index
-from skylobe.methods import Byol
-from skylobe.normalise import prepare, standardise
-from skylobe.pretraining import pretrain
-from skylobe.records import ImageSet
-from skylobe.sky.components import Components
-from skylobe.sky.render import FieldRenderer, RenderConfig
-from skylobe.training import Trainer
+from skylobe.images.datasets.rgz_rendered import render_images
+from skylobe.images.image_set import ImageSet
+from skylobe.learning.loop import Trainer
+from skylobe.learning.methods import Byol
+from skylobe.learning.pretrain import pretrain
+from skylobe.learning.settings import ByolConfig, PretrainConfig, TrainConfig, ViewConfig
+from skylobe.models.embed import embed
+from skylobe.models.encoder import build_encoder
+from skylobe.models.model import Model, save_model
+from skylobe.models.prepare import prepare, standardise
+from skylobe.models.settings import EncoderConfig, Preprocessing
+from skylobe.scores.curves import label_curves
+from skylobe.search.exact import Index
+from skylobe.sky.rendering.components import Components
+from skylobe.sky.rendering.render import FieldRenderer, RenderConfig
 
 
 def doubles(n: int) -> tuple[Components, SkyCoord, np.ndarray]:

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from skylobe import cli
+from skylobe.cli import main
 
 HEADER = """# Commands
 
@@ -20,14 +20,14 @@ def help_of(*command: str) -> str:
     """Capture what a command prints for ``--help``, 100 columns wide."""
     os.environ["COLUMNS"] = "100"
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        cli.main([*command, "--help"])
+        main.main([*command, "--help"])
     return printed.getvalue().strip()
 
 
 def reference() -> str:
     """Lay out the help of every command as Markdown."""
     parts = [HEADER, f"```\n{help_of()}\n```\n"]
-    parts += [f"## skylobe {name}\n\n```\n{help_of(name)}\n```\n" for name in cli.COMMANDS]
+    parts += [f"## skylobe {name}\n\n```\n{help_of(name)}\n```\n" for name in main.COMMANDS]
     return "\n".join(parts)
 
 

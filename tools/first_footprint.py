@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from astropy import units as u
 
-from skylobe.datasets import first_catalogue
-from skylobe.extras import optional
+from skylobe.core.extras import optional
+from skylobe.images.datasets import first_catalogue
 
 ORDER = 7  # cells of 27′
 LARGEST_HOLE = 3  # degrees²; the survey's edge encloses none larger

@@ -9,9 +9,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from skylobe import card
-from skylobe.checkpoint import Model, load_model, save_model
-from skylobe.errors import SkylobeError
+from skylobe.core.errors import SkylobeError
+from skylobe.learning import card
+from skylobe.models.loading import load_model
+from skylobe.models.model import Model, save_model
 
 MODELS = Path(__file__).resolve().parents[1] / "src" / "skylobe" / "models"
 LICENCE = "cc-by-4.0"

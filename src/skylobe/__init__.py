@@ -7,19 +7,19 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from skylobe import datasets as datasets
-    from skylobe.checkpoint import load_model as load_model
-    from skylobe.embedding import embed as embed
-    from skylobe.records import Embeddings as Embeddings
-    from skylobe.records import ImageSet as ImageSet
+    from skylobe.images import datasets as datasets
+    from skylobe.images.image_set import ImageSet as ImageSet
+    from skylobe.models.embed import embed as embed
+    from skylobe.models.embeddings import Embeddings as Embeddings
+    from skylobe.models.loading import load_model as load_model
 
     __version__: str
 
 HOMES = {
-    "load_model": "skylobe.checkpoint",
-    "embed": "skylobe.embedding",
-    "Embeddings": "skylobe.records",
-    "ImageSet": "skylobe.records",
+    "load_model": "skylobe.models.loading",
+    "embed": "skylobe.models.embed",
+    "Embeddings": "skylobe.models.embeddings",
+    "ImageSet": "skylobe.images.image_set",
 }
 
 __all__ = ["Embeddings", "ImageSet", "__version__", "datasets", "embed", "load_model"]
@@ -30,7 +30,7 @@ def __getattr__(name: str) -> object:
     if name == "__version__":
         return metadata.version("skylobe")
     if name == "datasets":
-        return import_module("skylobe.datasets")
+        return import_module("skylobe.images.datasets")
     if name in HOMES:
         return getattr(import_module(HOMES[name]), name)
     raise AttributeError(f"module 'skylobe' has no attribute {name!r}")

@@ -7,8 +7,8 @@ from astropy.coordinates import SkyCoord
 
 from conftest import lobes
 from search.making import small_model
-from skylobe import checkpoint
-from skylobe.embedding import embed
+from skylobe.models import model as checkpoint
+from skylobe.models.embed import embed
 from skylobe.search import latent_map
 from skylobe.search.store import SourceIndex
 

@@ -14,7 +14,7 @@ from app.small_index import N, name
 from conftest import lobes
 from skylobe.app import limits
 from skylobe.app.serving import build
-from skylobe.errors import DataError
+from skylobe.core.errors import DataError
 from skylobe.search import export
 
 

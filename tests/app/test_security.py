@@ -5,7 +5,7 @@ from starlette.testclient import TestClient
 
 from skylobe.app.security import hosts_of
 from skylobe.app.serving import build, listen
-from skylobe.errors import ConfigError
+from skylobe.core.errors import ConfigError
 
 TOKEN = "c0rrecthorse"
 

@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.small_index import N, name
-from skylobe import datasets
 from skylobe.app import training_table
 from skylobe.app.proposals import Proposer
 from skylobe.app.tags import TagStore, clean
-from skylobe.errors import ConfigError, DataError, StorageError
+from skylobe.core.errors import ConfigError, DataError, StorageError
+from skylobe.images import datasets
 from skylobe.search.store import SourceIndex
 
 SOURCES = st.lists(st.sampled_from("abcde"), min_size=1, max_size=3)
@@ -85,7 +85,7 @@ def test_a_failed_write_changes_nothing(tmp_path, monkeypatch):
     def full(*_):
         raise StorageError("the disk is full")
 
-    monkeypatch.setattr("skylobe.storage.write_json", full)
+    monkeypatch.setattr("skylobe.core.storage.write_json", full)
     with pytest.raises(StorageError):
         store.change(["a"], ["double"])
     monkeypatch.undo()

@@ -3,20 +3,22 @@
 import numpy as np
 import pytest
 
-from skylobe import datasets, experiments
-from skylobe.checkpoint import load_model
-from skylobe.config import AdaptConfig, finetune_recipe
-from skylobe.errors import ConfigError
+from skylobe.classify.settings import AdaptConfig
+from skylobe.core.errors import ConfigError
 from skylobe.experiments import (
     cross_survey,
     cross_validation,
     depth,
     label_curve,
+    registry,
     timings,
 )
 from skylobe.experiments.paper import FIGURE_7_BLOCKS, TABLE_6, TIMINGS
 from skylobe.experiments.scale import Scale
 from skylobe.experiments.trainings import Outcome
+from skylobe.images import datasets
+from skylobe.learning.recipes import finetune_recipe
+from skylobe.models.loading import load_model
 
 
 def outcome(row: str, arm: str, seed: int, errors: dict[str, tuple[int, int]]) -> Outcome:
@@ -176,7 +178,7 @@ def test_cross_survey_counts_each_survey_alone():
 
 
 def test_every_experiment_has_a_room_with_its_functions():
-    for name, room in experiments.ROOMS.items():
+    for name, room in registry.ROOMS.items():
         module = __import__(f"skylobe.experiments.{room}", fromlist=["x"])
         needed = ("measure_all",) if name == "figure6" else ("trainings", "report")
         assert all(callable(getattr(module, one)) for one in needed), name

@@ -16,7 +16,7 @@ from skylobe.experiments.retrieval import (
     similarities,
     tabulate,
 )
-from skylobe.records import ImageSet
+from skylobe.images.image_set import ImageSet
 
 
 def pool_of(kinds, ra=None):

@@ -4,14 +4,16 @@ import numpy as np
 import pytest
 
 from conftest import STILL, lobes
-from skylobe.adapting import adapt
-from skylobe.checkpoint import Model
-from skylobe.config import AdaptConfig, EncoderConfig, FinetuneConfig, Preprocessing
-from skylobe.encoder import build_encoder
-from skylobe.evaluation import score
+from skylobe.classify.adapt import adapt
+from skylobe.classify.scores import score
+from skylobe.classify.settings import AdaptConfig
 from skylobe.experiments import trainings
 from skylobe.experiments.trainings import Outcome, Training, run
-from skylobe.probe import clopper_pearson
+from skylobe.learning.settings import FinetuneConfig
+from skylobe.models.encoder import build_encoder
+from skylobe.models.model import Model
+from skylobe.models.settings import EncoderConfig, Preprocessing
+from skylobe.scores.intervals import clopper_pearson
 
 CONFIG = FinetuneConfig(epochs=10, lr=0.02, batch_size=10, views=STILL, accelerator="cpu")
 TESTS = {"one": lobes(20, seed=2), "other": lobes(30, seed=3)}

@@ -4,10 +4,10 @@ from functools import cache
 
 import numpy as np
 
-from skylobe.checkpoint import Model
-from skylobe.config import EncoderConfig, Preprocessing
-from skylobe.encoder import build_encoder
-from skylobe.records import Embeddings
+from skylobe.models.embeddings import Embeddings
+from skylobe.models.encoder import build_encoder
+from skylobe.models.model import Model
+from skylobe.models.settings import EncoderConfig, Preprocessing
 
 
 @cache

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from conftest import lobes
 from search.making import embeddings_of, small_model
-from skylobe.embedding import embed
-from skylobe.errors import ConfigError, DataError
-from skylobe.records import Cutout, Embeddings
+from skylobe.core.errors import ConfigError, DataError
+from skylobe.models.embed import embed
+from skylobe.models.embeddings import Embeddings
 from skylobe.search import answers, checks, queries
 from skylobe.search.answers import Wanted, ask
 from skylobe.search.queries import Doors, of_row
 from skylobe.search.store import SourceIndex
+from skylobe.sky.cutout import Cutout
 
 N = 200
 

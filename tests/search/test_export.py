@@ -13,7 +13,7 @@ from mocpy import MOC
 from pyvo.samp import SAMPHubServer, SAMPIntegratedClient
 from regions import Regions
 
-from skylobe.errors import ConfigError, DataError, UnavailableError
+from skylobe.core.errors import ConfigError, DataError, UnavailableError
 from skylobe.search import export
 from skylobe.search.samp import Samp
 

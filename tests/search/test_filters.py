@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from skylobe.errors import ConfigError
+from skylobe.core.errors import ConfigError
 from skylobe.search.filters import parse_filter
 
 COLUMNS = {"size": "number", "label": "text", "seen": "truth", "odd name": "text"}

@@ -8,8 +8,8 @@ from astropy.coordinates import SkyCoord
 
 from conftest import lobes
 from search.making import small_model
-from skylobe.errors import ConfigError, DataError
-from skylobe.records import Embeddings
+from skylobe.core.errors import ConfigError, DataError
+from skylobe.models.embeddings import Embeddings
 from skylobe.search import latent_map, pictures, readout
 from skylobe.search.answers import ask
 from skylobe.search.latent_map import LatentMap

@@ -5,7 +5,7 @@ import pytest
 
 from search.making import embeddings_of, small_model
 from skylobe.app.state import open_state
-from skylobe.errors import ConfigError, DataError
+from skylobe.core.errors import ConfigError, DataError
 from skylobe.search import latent_map
 from skylobe.search.queries import Doors
 from skylobe.search.store import SourceIndex

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from conftest import lobes
 from search.making import embeddings_of, small_model
-from skylobe.errors import ConfigError, DataError
-from skylobe.index import Index
+from skylobe.core.errors import ConfigError, DataError
+from skylobe.search.exact import Index
 from skylobe.search.store import SourceIndex
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 from astropy.coordinates import SkyCoord
 
-from skylobe.records import Cutout
 from skylobe.sky import surveys
-from skylobe.sky.catalogues import SourceList
-from skylobe.sky.corpus import Corpus, CorpusSettings
-from skylobe.sky.cutouts import fetcher
-from skylobe.sky.exclusion import Exclusion
-from skylobe.sky.filling import FillConfig, fill
+from skylobe.sky.corpus.exclusion import Exclusion
+from skylobe.sky.corpus.fill import FillConfig, fill
+from skylobe.sky.corpus.store import Corpus, CorpusSettings
+from skylobe.sky.cutout import Cutout
+from skylobe.sky.fetching import fetcher
+from skylobe.sky.sources import SourceList
 
 WIDTH_PIX, PIXEL_SCALE = 12, 15.0
 CONFIG = FillConfig(

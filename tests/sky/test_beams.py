@@ -8,9 +8,9 @@ from astropy.modeling.models import Gaussian2D
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skylobe.errors import ConfigError
-from skylobe.records import Cutout
+from skylobe.core.errors import ConfigError
 from skylobe.sky.beams import SIGMA, Beam, common_beam, convolve, resample
+from skylobe.sky.cutout import Cutout
 
 HERE = SkyCoord(10, -30, unit="deg")
 FIRST_BEAM = Beam(5.4)

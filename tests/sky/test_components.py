@@ -9,12 +9,12 @@ from astropy.table import Table
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skylobe.errors import ConfigError, DataError
-from skylobe.sky.catalogues import write_table
-from skylobe.sky.components import Components, read_components
-from skylobe.sky.ellipses import areas_of, axes_of, moments_of
-from skylobe.sky.layouts import LAYOUTS, Column, ComponentLayout, first_beam
-from skylobe.sky.render import FieldRenderer, RenderConfig
+from skylobe.core.errors import ConfigError, DataError
+from skylobe.core.tables import write_table
+from skylobe.sky.rendering.components import Components, read_components
+from skylobe.sky.rendering.ellipses import areas_of, axes_of, moments_of
+from skylobe.sky.rendering.layouts import LAYOUTS, Column, ComponentLayout, first_beam
+from skylobe.sky.rendering.render import FieldRenderer, RenderConfig
 
 BEAM = (5.4, 5.4, 0.0)
 SKY = (np.array([180.0, 180.003, 179.995]), np.array([30.0, 30.002, 29.998]))
@@ -180,7 +180,7 @@ def test_columns_of_different_length_are_refused():
 
 def test_the_beam_of_first_is_the_one_its_fluxes_were_measured_with(mirror):
     """Integrated over peak flux of a well resolved component is the ratio of the areas."""
-    from skylobe.sky.catalogues import read_catalogue
+    from skylobe.core.tables import read_catalogue
 
     table = read_catalogue(mirror / "first" / "first_catalogue.parquet")
     large = (table["maj_arcsec"] > 8) & (table["min_arcsec"] > 3) & (table["peak_flux_mjy"] > 3)

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sky.fake_services import _gaussian
-from skylobe.errors import DataError, NoPixelsError, OutsideFootprintError
-from skylobe.records import sky_wcs
+from skylobe.core.errors import DataError, NoPixelsError, OutsideFootprintError
+from skylobe.sky.cutout import sky_wcs
 from skylobe.sky.services.mosaics import Mosaics
 from skylobe.sky.surveys import MIGHTEE, NVSS
 

@@ -4,9 +4,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skylobe.errors import DataError
-from skylobe.sky.ellipses import moments_of
-from skylobe.sky.noise import PatchNoise, beam_noise, blank_patches, sidelobe_stripes
+from skylobe.core.errors import DataError
+from skylobe.sky.rendering.ellipses import moments_of
+from skylobe.sky.rendering.noise import PatchNoise, beam_noise, blank_patches, sidelobe_stripes
 
 
 def generator(seed=0):

@@ -1,8 +1,8 @@
 import numpy as np
 from astropy.coordinates import SkyCoord
 
-from skylobe.plots import save
-from skylobe.records import Cutout
+from skylobe.core.plotting import save
+from skylobe.sky.cutout import Cutout
 from skylobe.sky.pictures import BOTTOM, LEAST_TOP, picture
 
 HERE = SkyCoord(10.0, -0.5, unit="deg")

@@ -13,8 +13,8 @@ from astropy.utils import data
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skylobe.errors import PositionError, ServiceDownError, ServiceTimeoutError
-from skylobe.sky.cutouts import name_of
+from skylobe.core.errors import PositionError, ServiceDownError, ServiceTimeoutError
+from skylobe.sky.fetching import name_of
 from skylobe.sky.positions import parse_position
 
 HERE = SkyCoord("13h45m41.2s -00d30m00s")

@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import center_of_mass
 
-from skylobe.errors import ConfigError
-from skylobe.normalise import noise_level
-from skylobe.records import sky_wcs
-from skylobe.sky.components import Components
-from skylobe.sky.ellipses import FWHM
-from skylobe.sky.layouts import CIRCULAR, first_beam
-from skylobe.sky.noise import PatchNoise
-from skylobe.sky.render import FieldRenderer, RenderConfig
+from skylobe.core.errors import ConfigError
+from skylobe.sky.background import noise_level
+from skylobe.sky.cutout import sky_wcs
+from skylobe.sky.rendering.components import Components
+from skylobe.sky.rendering.ellipses import FWHM
+from skylobe.sky.rendering.layouts import CIRCULAR, first_beam
+from skylobe.sky.rendering.noise import PatchNoise
+from skylobe.sky.rendering.render import FieldRenderer, RenderConfig
 
 QUIET = RenderConfig(noise=None)
 BEAM_VARIANCE = (5.4 / 1.8 / FWHM) ** 2  # pixels²
@@ -271,7 +271,7 @@ def test_noise_that_nobody_knows_is_refused():
 @pytest.fixture(scope="module")
 def real_fields(mirror):
     """Every eleventh FR-DEEP cut-out of FIRST, with where it is."""
-    from skylobe.image_files import read_image
+    from skylobe.images.files import read_image
 
     files = [read_image(path) for path in sorted((mirror / "frdeep/FIRST").glob("*.fz"))[::11]]
     places = SkyCoord([file.position for file in files])
@@ -280,7 +280,7 @@ def real_fields(mirror):
 
 def test_rendered_fields_resemble_real_ones(mirror, real_fields):
     """Pixel correlation; ``docs/rendering.md`` has it for all 658 fields."""
-    from skylobe.datasets import first_catalogue
+    from skylobe.images.datasets import first_catalogue
 
     real, places = real_fields
     parts = first_catalogue.components(mirror)

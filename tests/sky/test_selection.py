@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 
-from skylobe.datasets import evaluated, rgz
-from skylobe.errors import ConfigError, DataError
-from skylobe.sky.catalogues import SourceList
-from skylobe.sky.exclusion import Exclusion
-from skylobe.sky.selection import Selection
+from skylobe.core.errors import ConfigError, DataError
+from skylobe.images.datasets import evaluated, rgz
+from skylobe.sky.corpus.exclusion import Exclusion
+from skylobe.sky.corpus.selection import Selection
+from skylobe.sky.sources import SourceList
 
 ARCSEC = 1 / 3600
 

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from scipy.ndimage import center_of_mass
 
 from sky.fake_services import FakeServices, grid, peak_at, picture
-from skylobe.errors import (
+from skylobe.core.errors import (
     ConfigError,
     NonsenseError,
     NoPixelsError,
     ServiceDownError,
     ServiceTimeoutError,
 )
-from skylobe.records import sky_wcs
+from skylobe.sky.cutout import sky_wcs
 from skylobe.sky.services import SERVICES, Request, http
 from skylobe.sky.services.answers import read_answer
 from skylobe.sky.surveys import FIRST, MGCLS, NVSS, SURVEYS

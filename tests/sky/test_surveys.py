@@ -11,7 +11,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 
-from skylobe.errors import ConfigError, MissingExtraError, OutsideFootprintError
+from skylobe.core.errors import ConfigError, MissingExtraError, OutsideFootprintError
 from skylobe.sky import footprints
 from skylobe.sky.surveys import FIRST, LOTSS, MIGHTEE, NVSS, SUMSS, SURVEYS, TGSS, get
 

@@ -1,1 +1,1 @@
-"""The app in the browser and its JSON API: an index to search, to map, to label; see ``serving``."""
+"""The index in the browser: search, map, labels, and their JSON API."""

@@ -11,7 +11,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Query, Request, Response
 
 import skylobe
-from skylobe.app import limits, pictures, searching, training_table
+from skylobe.app import answers, limits, pictures, training_table
 from skylobe.app.mapping import DENSITY
 from skylobe.app.schema import (
     Colour,
@@ -33,7 +33,7 @@ from skylobe.app.schema import (
 from skylobe.app.state import State
 from skylobe.app.tags import counts
 from skylobe.app.uploads import shown_name, too_large
-from skylobe.errors import ConfigError
+from skylobe.core.errors import ConfigError
 from skylobe.search import export
 
 Name = Annotated[str, Query(min_length=1, max_length=300)]
@@ -109,7 +109,7 @@ def _search_routes(router: APIRouter, state: State, workers: Workers) -> None:
     @router.post("/search", tags=["search"])
     async def search(asked: SearchRequest) -> SearchAnswer:
         """Find the sources that look most like some, and unlike others."""
-        return await workers.search(searching.search, state, asked)
+        return await workers.search(answers.search, state, asked)
 
     @router.post("/uploads", tags=["search"], openapi_extra=UPLOADED)
     async def upload(request: Request, name: Annotated[str, Query(max_length=300)] = "") -> Upload:
@@ -128,7 +128,7 @@ def _search_routes(router: APIRouter, state: State, workers: Workers) -> None:
     @router.post("/export", tags=["search"], response_class=Response)
     async def save(asked: ExportRequest) -> Response:
         """Write sources into a file: FITS, VOTable, ECSV, CSV, Parquet, DS9 regions, MOC."""
-        ending, data = await workers.search(searching.write, state, asked)
+        ending, data = await workers.search(answers.write, state, asked)
         return _file(f"sources{ending}", data)
 
 
@@ -180,7 +180,7 @@ def _map_routes(router: APIRouter, state: State, workers: Workers) -> None:
     @router.post("/map/selection", tags=["map"])
     async def selection(asked: SelectionRequest) -> Selection:
         """List the sources inside a polygon of the map, the most central first."""
-        return await workers.search(searching.select, state, asked)
+        return await workers.search(answers.select, state, asked)
 
 
 def _label_routes(router: APIRouter, state: State, workers: Workers) -> None:

@@ -17,14 +17,13 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from skylobe.app.schema import Colour
-from skylobe.errors import ConfigError
-from skylobe.extras import optional
+from skylobe.core.errors import ConfigError
+from skylobe.core.extras import optional
 from skylobe.search import latent_map
 from skylobe.search.latent_map import LatentMap
 from skylobe.search.store import SourceIndex
 
 Extent = tuple[float, float, float, float]  # x0, x1, y0, y1
-
 DENSITY = "density"
 LARGEST_POINT = 4  # pixels around a point's own, where there are few
 ROOM = 0.12  # share of a picture that its points may cover by being drawn larger

@@ -11,7 +11,7 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
 
-from skylobe.errors import DataError
+from skylobe.core.errors import DataError
 from skylobe.search.store import SourceIndex
 
 STRETCH = 25.0  # how strongly arcsinh lifts what is faint; lobes of 1 % of the peak become visible

@@ -14,15 +14,14 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
-from skylobe.adapting import fit_head
 from skylobe.app.tags import Tagged, counts
-from skylobe.errors import ConfigError
-from skylobe.head import Head
-from skylobe.index import as_unit
+from skylobe.classify.adapt import fit_head
+from skylobe.core.errors import ConfigError
+from skylobe.models.head import Head
+from skylobe.search.exact import as_unit
 from skylobe.search.store import SourceIndex
 
 By = Literal["uncertainty", "similarity", "chance"]
-
 POOL = 20_000  # sources among which the most uncertain are looked for: 40 MB
 N_COMPONENTS = 128  # of the vectors, which the probes see: a fit in 10 ms instead of 80
 PROBES = 12  # of the most used tags

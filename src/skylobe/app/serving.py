@@ -12,11 +12,11 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 import skylobe
-from skylobe import pages
 from skylobe.app import api
 from skylobe.app.security import Guard
 from skylobe.app.state import State
-from skylobe.errors import (
+from skylobe.core import pages
+from skylobe.core.errors import (
     ConfigError,
     MissingExtraError,
     SkylobeError,

@@ -20,7 +20,7 @@ from skylobe.app.proposals import Proposer
 from skylobe.app.schema import Source
 from skylobe.app.tags import TagStore
 from skylobe.app.uploads import read_upload, shown_name
-from skylobe.errors import ConfigError, DataError
+from skylobe.core.errors import ConfigError, DataError
 from skylobe.search.latent_map import FOLDER, NOTE
 from skylobe.search.queries import Doors, Query
 from skylobe.search.store import SourceIndex

@@ -10,13 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from skylobe import storage
 from skylobe.app import limits
-from skylobe.errors import ConfigError, DataError
+from skylobe.core import storage
+from skylobe.core.errors import ConfigError, DataError
 
 FORMAT = 1
 SEPARATOR = "; "  # between the tags of a source, in tables
-
 Tagged = Mapping[str, tuple[str, ...]]
 
 

@@ -9,13 +9,12 @@ import numpy as np
 from PIL import Image
 
 from skylobe.app.tags import SEPARATOR, Tagged, counts
-from skylobe.errors import ConfigError, DataError
+from skylobe.core.errors import ConfigError, DataError
 from skylobe.search.rows import THUMBNAIL_GRID
 from skylobe.search.store import SourceIndex
 
 TABLE = "sources.csv"
 BATCH = 512
-
 NOTE = """{n} sources with one class each, of {classes}.
 {left_out} tagged sources are left out: they have none of these tags, or several, or are not in the index.
 

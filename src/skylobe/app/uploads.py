@@ -9,8 +9,8 @@ import re
 import zlib
 
 from skylobe.app import limits
-from skylobe.errors import DataError
-from skylobe.image_files import ImageFile, decode
+from skylobe.core.errors import DataError
+from skylobe.images.files import ImageFile, decode
 
 FITS_BLOCK = 2880  # bytes
 SIGNS = {b"SIMPLE  =": ".fits", b"\x89PNG\r\n\x1a\n": ".png", b"\xff\xd8\xff": ".jpg"}

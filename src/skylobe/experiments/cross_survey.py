@@ -12,18 +12,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from skylobe import datasets
-from skylobe.checkpoint import Model
-from skylobe.config import FinetuneConfig, finetune_recipe
-from skylobe.errors import UnavailableError
+from skylobe.core.errors import UnavailableError
 from skylobe.experiments.paper import TABLE_7_MIGHTEE
 from skylobe.experiments.scale import Scale
 from skylobe.experiments.tables import Report, complete, errors, markdown, paired, select, spread
 from skylobe.experiments.trainings import Outcome, Training
-from skylobe.normalise import regrid
-from skylobe.probe import stratified_rows
-from skylobe.records import ImageSet, concatenate
-from skylobe.sky.catalogues import EVALUATION_RADIUS, near
+from skylobe.images import datasets
+from skylobe.images.image_set import ImageSet, concatenate
+from skylobe.learning.recipes import finetune_recipe
+from skylobe.learning.settings import FinetuneConfig
+from skylobe.models.model import Model
+from skylobe.models.prepare import regrid
+from skylobe.scores.draws import stratified_rows
+from skylobe.sky.matching import EVALUATION_RADIUS, near
 
 TITLE = "Table 7: from survey to survey"
 TRAIN_SHARE = 0.7  # Paper, Section 3.4

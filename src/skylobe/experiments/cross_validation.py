@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import RepeatedStratifiedKFold
 
-from skylobe import datasets
-from skylobe.checkpoint import Model
-from skylobe.config import AdaptConfig, FinetuneConfig, finetune_recipe
-from skylobe.evaluation import untrained
+from skylobe.classify.settings import AdaptConfig
 from skylobe.experiments.scale import Scale
 from skylobe.experiments.tables import Report, errors, markdown, select
 from skylobe.experiments.trainings import Outcome, Training
-from skylobe.probe import Comparison
-from skylobe.records import ImageSet
+from skylobe.images import datasets
+from skylobe.images.image_set import ImageSet
+from skylobe.learning.recipes import finetune_recipe
+from skylobe.learning.settings import FinetuneConfig
+from skylobe.models.loading import untrained
+from skylobe.models.model import Model
+from skylobe.scores.splits import Comparison
 
 TITLE = "Cross-validation over all confident sources"
 N_FOLDS, N_REPEATS = 5, 10

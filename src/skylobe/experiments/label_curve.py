@@ -11,9 +11,7 @@ from dataclasses import replace
 import numpy as np
 from matplotlib.figure import Figure
 
-from skylobe import datasets, plots
-from skylobe.checkpoint import Model
-from skylobe.config import AdaptConfig, FinetuneConfig, finetune_recipe
+from skylobe.classify.settings import AdaptConfig
 from skylobe.experiments.paper import TABLE_6, LabelRow
 from skylobe.experiments.scale import Scale
 from skylobe.experiments.tables import (
@@ -28,8 +26,13 @@ from skylobe.experiments.tables import (
     spread,
 )
 from skylobe.experiments.trainings import Outcome, Training
-from skylobe.probe import stratified_rows
-from skylobe.records import ImageSet
+from skylobe.images import datasets
+from skylobe.images.image_set import ImageSet
+from skylobe.learning.recipes import finetune_recipe
+from skylobe.learning.settings import FinetuneConfig
+from skylobe.models.model import Model
+from skylobe.scores import figures as plots
+from skylobe.scores.draws import stratified_rows
 
 TITLE = "Table 6, Figures 4 and 5: fine-tuned against supervised"
 ARMS = ("supervised", "fine-tuned", "fast budget")

@@ -50,7 +50,6 @@ TABLE_6 = (
     LabelRow(656, Published(4.81, 0.16), Published(3.08, 0.35)),
     LabelRow(729, Published(4.81, 0.16), Published(1.92, 0.25)),
 )
-
 # Paper, Table 7, first column: error on the MIGHTEE test sources. The second and third columns are not
 # kept: their digits fit counts that were carried on from one test set to the next.
 # Command: skylobe reproduce table7.
@@ -61,12 +60,10 @@ TABLE_7_MIGHTEE = {
     ("MIGHTEE", "fine-tuned"): Published(8.61, 0.11),
     ("MiraBest + MIGHTEE", "fine-tuned"): Published(8.61, 0.08),
 }
-
 # Paper, Figure 7: error on the confident test sources by the number of tuned layers. Its values are not
 # printed. Command: skylobe reproduce figure7.
 FIGURE_7_LABELS = (72, 291, 729)
 FIGURE_7_BLOCKS = (0, 1, 2, 3, 5, 7, 9)
-
 # Paper, Section 3.5: seconds of a training with 364 labels on a CPU. Command: skylobe reproduce timings.
 TIMING_LABELS = 364
 TIMINGS = {"one block": 262.0, "supervised": 980.0}

@@ -2,13 +2,13 @@
 
 import importlib
 
-from skylobe.checkpoint import Model
-from skylobe.errors import ConfigError
-from skylobe.experiments import ROOMS, Name
+from skylobe.core.errors import ConfigError
+from skylobe.core.storage import cache_dir
+from skylobe.experiments.registry import ROOMS, Name
 from skylobe.experiments.scale import Scale
 from skylobe.experiments.tables import Report, footing
 from skylobe.experiments.trainings import run
-from skylobe.storage import cache_dir
+from skylobe.models.model import Model
 
 
 def reproduce(

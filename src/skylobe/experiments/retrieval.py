@@ -19,20 +19,21 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from skylobe import plots
-from skylobe.checkpoint import Model
-from skylobe.config import Preprocessing
-from skylobe.datasets import first_galaxies, mirabest, rgz_rendered
-from skylobe.embedding import embed
-from skylobe.errors import DataError
-from skylobe.evaluation import untrained
+from skylobe.core.errors import DataError
 from skylobe.experiments.scale import Scale
 from skylobe.experiments.tables import Report, markdown
-from skylobe.index import Index, as_unit
-from skylobe.morphology import measure
-from skylobe.normalise import prepare, regrid
-from skylobe.records import Embeddings, ImageSet
-from skylobe.sky.catalogues import EVALUATION_RADIUS, near, pairs
+from skylobe.images import gallery
+from skylobe.images.datasets import first_galaxies, mirabest, rgz_rendered
+from skylobe.images.image_set import ImageSet
+from skylobe.images.morphology import measure
+from skylobe.models.embed import embed
+from skylobe.models.embeddings import Embeddings
+from skylobe.models.loading import untrained
+from skylobe.models.model import Model
+from skylobe.models.prepare import prepare, regrid
+from skylobe.models.settings import Preprocessing
+from skylobe.search.exact import Index, as_unit
+from skylobe.sky.matching import EVALUATION_RADIUS, near, pairs
 
 TITLE = "Figure 6: from one hybrid to its kin"
 SHOWN = 8  # neighbours, as in the paper's figure
@@ -44,7 +45,6 @@ N_RENDERED = 20_000
 MIRABEST_PARTS = 4  # of a name: class, place, redshift, size
 SAME_PLACE = 10 * u.arcsec
 BENT = ("wide-angle tail", "head-tail")
-
 Vectors = Float[np.ndarray, "source feature"]
 Values = Float[np.ndarray, " query"]
 
@@ -231,7 +231,7 @@ def draw(model: Model, pool: Pool, ways: dict[str, Vectors]) -> tuple[Figure, st
         f"{_place(ids[one])}\n{kinds[one]}, S = {cosine:.3f}"
         for one, cosine in zip(rows, cosines, strict=True)
     ]
-    figure = plots.gallery(shown, captions, pixel_scale=GRID.pixel_scale, n_columns=3)
+    figure = gallery.gallery(shown, captions, pixel_scale=GRID.pixel_scale, n_columns=3)
     return figure, str(ids[row])
 
 

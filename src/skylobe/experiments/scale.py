@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from skylobe.config import FinetuneConfig
-from skylobe.errors import ConfigError
+from skylobe.core.errors import ConfigError
+from skylobe.learning.settings import FinetuneConfig
 
 TINY_IMAGES = 100
 

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from skylobe.experiments.trainings import Outcome
-from skylobe.plots import Series
-from skylobe.probe import clopper_pearson
+from skylobe.scores.figures import Series
+from skylobe.scores.intervals import clopper_pearson
 
 
 @dataclass(frozen=True)

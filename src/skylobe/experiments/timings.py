@@ -8,14 +8,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from skylobe import datasets
-from skylobe.checkpoint import Model
-from skylobe.config import AdaptConfig, FinetuneConfig, finetune_recipe
+from skylobe.classify.settings import AdaptConfig
 from skylobe.experiments.paper import TIMING_LABELS, TIMINGS
 from skylobe.experiments.scale import Scale
 from skylobe.experiments.tables import Report, complete, errors, markdown, paired, select, spread
 from skylobe.experiments.trainings import Outcome, Training
-from skylobe.probe import stratified_rows
+from skylobe.images import datasets
+from skylobe.learning.recipes import finetune_recipe
+from skylobe.learning.settings import FinetuneConfig
+from skylobe.models.model import Model
+from skylobe.scores.draws import stratified_rows
 
 TITLE = "Section 3.5: 364 labels, seconds and errors"
 ROW = str(TIMING_LABELS)

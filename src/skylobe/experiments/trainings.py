@@ -22,15 +22,18 @@ from numpy.typing import NDArray
 from rich.progress import track
 from scipy.special import softmax
 
-from skylobe import storage
-from skylobe.adapting import adapt_vectors
-from skylobe.calibration import reliability
-from skylobe.checkpoint import Model, fingerprint
-from skylobe.classifier import Classifier, Vectors, describe
-from skylobe.config import AdaptConfig, FinetuneConfig, to_dict
-from skylobe.finetuning import as_classifier, finetune, finetune_many
-from skylobe.labels import labelled_sources
-from skylobe.records import ImageSet
+from skylobe.classify.adapt import adapt_vectors
+from skylobe.classify.classifier import Classifier, Vectors, describe
+from skylobe.classify.finetune import as_classifier, finetune, finetune_many
+from skylobe.classify.settings import AdaptConfig
+from skylobe.core import storage
+from skylobe.core.fingerprints import fingerprint
+from skylobe.core.settings import to_dict
+from skylobe.images.image_set import ImageSet
+from skylobe.images.labels import labelled_sources
+from skylobe.learning.settings import FinetuneConfig
+from skylobe.models.model import Model
+from skylobe.scores.calibration import reliability
 
 LEVEL = 0.9  # of the conformal sets
 

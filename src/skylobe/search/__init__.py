@@ -1,1 +1,1 @@
-"""Sources on disk to search among: the index, its doors, its answers, its map, its exports."""
+"""Sources on disk to search among: index, queries, answers, map, exports."""

@@ -11,11 +11,11 @@ from astropy.table import QTable
 from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
-from skylobe import storage
-from skylobe.errors import ConfigError, StorageError
+from skylobe.core import storage
+from skylobe.core.errors import ConfigError, StorageError
 from skylobe.search.queries import Query
 from skylobe.search.store import SourceIndex
-from skylobe.sky.catalogues import groups, pairs
+from skylobe.sky.matching import groups, pairs
 
 SAME_SOURCE = 10.0  # arcsec; entries this near each other show the same source
 USUAL = "usual.json"

@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 
-from skylobe.index import Index
-from skylobe.records import Embeddings
+from skylobe.models.embeddings import Embeddings
+from skylobe.search.exact import Index
 
 KIND = "IVF_RQ"  # one bit per feature; built ten times faster than product quantisation
 LEAST_RECALL = 0.98

@@ -8,10 +8,10 @@ from astropy.table import QTable
 from astropy.units import Quantity
 from numpy.typing import NDArray
 
-from skylobe.errors import ConfigError
+from skylobe.core.errors import ConfigError
 from skylobe.search.answers import SAME_SOURCE, add_facts, nearest_others
 from skylobe.search.store import SourceIndex
-from skylobe.sky.catalogues import pairs
+from skylobe.sky.matching import pairs
 
 ALIKE = 0.8  # least similarity of two images of one source
 BLOCK = 4096

@@ -19,10 +19,10 @@ from astropy.units import Quantity
 from astropy.utils.exceptions import AstropyWarning
 from numpy.typing import NDArray
 
-from skylobe import storage
-from skylobe.errors import ConfigError, DataError
-from skylobe.extras import optional
-from skylobe.sky.catalogues import write_table
+from skylobe.core import storage
+from skylobe.core.errors import ConfigError, DataError
+from skylobe.core.extras import optional
+from skylobe.core.tables import write_table
 
 TABLES = {
     ".fits": "fits",

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from skylobe.errors import ConfigError
+from skylobe.core.errors import ConfigError
 
 Kind = Literal["text", "number", "truth"]
 TOKEN = re.compile(

@@ -21,13 +21,12 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
-from skylobe import storage
-from skylobe.errors import ConfigError, DataError
-from skylobe.extras import optional
+from skylobe.core import storage
+from skylobe.core.errors import ConfigError, DataError
+from skylobe.core.extras import optional
 from skylobe.search.store import SourceIndex
 
 Method = Literal["umap", "pca"]
-
 FOLDER = "map"
 POINTS, AXES, NOTE = "points.parquet", "pca.safetensors", "map.json"
 N_COMPONENTS = 200  # Paper, Sec. 3.1

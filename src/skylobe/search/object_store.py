@@ -8,9 +8,9 @@ import hashlib
 import re
 from pathlib import Path
 
-from skylobe import storage
-from skylobe.errors import DataError
-from skylobe.extras import optional
+from skylobe.core import storage
+from skylobe.core.errors import DataError
+from skylobe.core.extras import optional
 
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://.+")
 

@@ -1,4 +1,4 @@
-"""Maps and answers to figures; see ``plots`` for what all figures share."""
+"""Maps and answers to figures."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator, ScalarFormatter
 from numpy.typing import NDArray
 
-from skylobe import plots
-from skylobe.errors import ConfigError
+from skylobe.core import plotting
+from skylobe.core.errors import ConfigError
+from skylobe.images.gallery import gallery as draw_gallery
 from skylobe.search.answers import Answers
 from skylobe.search.latent_map import LatentMap
 from skylobe.search.rows import THUMBNAIL_GRID
@@ -96,8 +97,8 @@ def by_class(
         panel.scatter(x, y, s=_size(made), c=GREY, lw=0, zorder=1, label=f"{rest} ({len(made):,})")
     looks: list[dict[str, Any]] = [
         {
-            "c": plots.COLOURS[n % 6],
-            "marker": plots.MARKERS[n % 6],
+            "c": plotting.COLOURS[n % 6],
+            "marker": plotting.MARKERS[n % 6],
             "lw": 0.2,
             "edgecolors": "white",
         }
@@ -128,7 +129,7 @@ def gallery(index: SourceIndex, answers: Answers) -> Figure:
     for row, similarity in zip(answers.rows, answers.similarity, strict=True):
         facts = ", ".join(filter(None, (str(labels[row]), f"S = {similarity:.3f}")))
         captions.append(f"{_short(str(index.ids[row]))}\n{facts}")
-    return plots.gallery(
+    return draw_gallery(
         images, captions, pixel_scale=THUMBNAIL_GRID.pixel_scale,
         n_queries=len(answers.query.images),
     )  # fmt: skip
@@ -142,7 +143,7 @@ def lonely(index: SourceIndex, table: QTable) -> Figure:
         for name, value in zip(names, table["mean_similarity"], strict=True)
     ]
     images = index.thumbnails(index.rows_of(names))
-    return plots.gallery(images, captions, pixel_scale=THUMBNAIL_GRID.pixel_scale, n_queries=0)
+    return draw_gallery(images, captions, pixel_scale=THUMBNAIL_GRID.pixel_scale, n_queries=0)
 
 
 def _short(name: str) -> str:
@@ -159,7 +160,7 @@ def _canvas(made: LatentMap, readings: Sequence[str]) -> tuple[Figure, Axes]:
     kept = f"{len(made.axes)} principal components keep {100 * made.variance_kept:.1f} % of the variance"
     told = ["Read from the embedding, not from the picture:", *readings] if readings else []
     text = "\n".join([f"{made.method.upper()} of {len(made):,} sources; {kept}.", *told])
-    figure.supxlabel(text, fontsize=8, color=plots.INK, x=0.02, ha="left")
+    figure.supxlabel(text, fontsize=8, color=plotting.INK, x=0.02, ha="left")
     return figure, panel
 
 

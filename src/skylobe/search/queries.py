@@ -11,16 +11,17 @@ from astropy.coordinates import SkyCoord
 from jaxtyping import Float, Int, UInt8
 from numpy.typing import NDArray
 
-from skylobe.checkpoint import Model
-from skylobe.config import ScalingConfig
-from skylobe.datasets.table import WIDTH_PIX, normalised, stem
-from skylobe.embedding import embed
-from skylobe.errors import ConfigError, DataError, PositionError
-from skylobe.image_files import ENDINGS, ImageFile, positions_of, read_image
-from skylobe.index import as_unit
-from skylobe.records import Cutout, ImageSet
+from skylobe.core.errors import ConfigError, DataError, PositionError
+from skylobe.images.datasets.table import WIDTH_PIX, normalised, stem
+from skylobe.images.files import ENDINGS, ImageFile, positions_of, read_image
+from skylobe.images.image_set import ImageSet
+from skylobe.images.scaling import ScalingConfig
+from skylobe.models.embed import embed
+from skylobe.models.model import Model
+from skylobe.search.exact import as_unit
 from skylobe.search.rows import thumbnails
 from skylobe.search.store import SourceIndex
+from skylobe.sky.cutout import Cutout
 
 SAME_PLACE = 10.0  # arcsec; a source of the index this near is the one that was pointed at
 AWAY = 0.5  # weight of what a query must not look like, beside 1 for what it must

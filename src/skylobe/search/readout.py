@@ -21,9 +21,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from skylobe.errors import ConfigError
+from skylobe.core.errors import ConfigError
 from skylobe.search.answers import SAME_SOURCE
-from skylobe.sky.catalogues import groups, pairs
+from skylobe.sky.matching import groups, pairs
 
 FOLDS = 5
 STRENGTHS = np.logspace(0, 6, 13)  # of ridge regression

@@ -11,12 +11,15 @@ from astropy.coordinates import SkyCoord
 from jaxtyping import UInt8
 from numpy.typing import NDArray
 
-from skylobe.config import Preprocessing
-from skylobe.errors import DataError
-from skylobe.index import as_unit
-from skylobe.normalise import centre, prepare
-from skylobe.records import Cutout, Embeddings, ImageSet
-from skylobe.sky.sizes import largest_angular_size
+from skylobe.core.errors import DataError
+from skylobe.images.image_set import ImageSet
+from skylobe.images.normalise import centre
+from skylobe.images.sizes import largest_angular_size
+from skylobe.models.embeddings import Embeddings
+from skylobe.models.prepare import prepare
+from skylobe.models.settings import Preprocessing
+from skylobe.search.exact import as_unit
+from skylobe.sky.cutout import Cutout
 
 THUMBNAIL_GRID = Preprocessing()  # every thumbnail shows the same angle: 70 pixels of 1.8″
 THUMBNAIL_PIX = THUMBNAIL_GRID.crop_pix

@@ -11,8 +11,8 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from skylobe import __version__
-from skylobe.errors import UnavailableError
-from skylobe.extras import optional
+from skylobe.core.errors import UnavailableError
+from skylobe.core.extras import optional
 from skylobe.search import export
 
 CHOICES = ("table.select.rowList", "table.highlight.row")

@@ -20,14 +20,15 @@ from astropy.coordinates import SkyCoord
 from jaxtyping import Bool, Float, Int, UInt8
 from numpy.typing import NDArray
 
-from skylobe import storage
-from skylobe.checkpoint import Model, weights_fingerprint
-from skylobe.errors import ConfigError, DataError
-from skylobe.extras import optional
-from skylobe.index import Index, Neighbours
-from skylobe.records import Embeddings, ImageSet
+from skylobe.core import storage
+from skylobe.core.errors import ConfigError, DataError
+from skylobe.core.extras import optional
+from skylobe.images.image_set import ImageSet
+from skylobe.models.embeddings import Embeddings
+from skylobe.models.model import Model, weights_fingerprint
 from skylobe.search import approximate, object_store
 from skylobe.search.approximate import Plan
+from skylobe.search.exact import Index, Neighbours
 from skylobe.search.filters import Kind, parse_filter
 from skylobe.search.rows import THUMBNAIL_PIX, tabulate
 

@@ -12,9 +12,9 @@ from astropy import units as u
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-from skylobe.errors import ConfigError
-from skylobe.extras import optional
-from skylobe.records import Cutout, sky_wcs
+from skylobe.core.errors import ConfigError
+from skylobe.core.extras import optional
+from skylobe.sky.cutout import Cutout, sky_wcs
 
 SIGMA = 1 / float(np.sqrt(8 * np.log(2)))  # of a Gaussian whose full width at half maximum is 1
 COARSER = 2.0  # times the present scale: from here on pixels are averaged, not interpolated

@@ -13,8 +13,8 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
-from skylobe.errors import OutsideFootprintError
-from skylobe.extras import optional
+from skylobe.core.errors import OutsideFootprintError
+from skylobe.core.extras import optional
 from skylobe.sky.surveys import Cone, MocFile, Survey, Zone
 
 ORDER = 8  # cells of 14′

@@ -4,8 +4,8 @@ import numpy as np
 from matplotlib.colors import AsinhNorm
 from matplotlib.figure import Figure
 
-from skylobe.normalise import noise_level
-from skylobe.records import Cutout
+from skylobe.sky.background import noise_level
+from skylobe.sky.cutout import Cutout
 from skylobe.sky.surveys import SURVEYS
 
 LINEAR = 3.0  # σ; what is fainter is shown in proportion, what is brighter is compressed

@@ -14,8 +14,8 @@ from astropy.coordinates.name_resolve import NameResolveError
 from astropy.table import Row
 from astropy.time import Time
 
-from skylobe.errors import PositionError, ServiceDownError, ServiceTimeoutError, SkylobeError
-from skylobe.sky.catalogues import KNOWN_NAMES
+from skylobe.core.errors import PositionError, ServiceDownError, ServiceTimeoutError, SkylobeError
+from skylobe.core.tables import KNOWN_NAMES
 
 _HOW = "write it as 206.42 +23.38, 13:45:41.2 +23:22:53 or J134541.2+232253"
 _B1950 = FK4(equinox=Time("B1950"))

@@ -6,7 +6,7 @@ Kept apart from what uses them, so that the command line can offer them without 
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from skylobe.errors import ConfigError
+from skylobe.core.errors import ConfigError
 
 Depth = Literal["float32", "float16"]
 NoiseKind = Literal["beam", "blank_sky"]

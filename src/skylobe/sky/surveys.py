@@ -7,7 +7,7 @@ share would be answered by any of them.
 
 from dataclasses import dataclass, field
 
-from skylobe.errors import ConfigError
+from skylobe.core.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,6 @@ _MEERKAT = (
 _HIPS_IN_USE = "HiPS identifier in published lists of the CDS registry and in clients of hips2fits"
 _UNREAD = "as commonly quoted; no source of it was read"
 _NO_HIPS = "no HiPS identifier found; cut out of mosaics on disk"
-
 FIRST = Survey(
     name="first",
     title="VLA FIRST",
@@ -107,7 +106,6 @@ FIRST = Survey(
     },
     notes="The beam is 6.4″×5.4″ south of +4°33′21″ and in the southern Galactic cap.",
 )
-
 NVSS = Survey(
     name="nvss",
     title="NRAO VLA Sky Survey",
@@ -126,7 +124,6 @@ NVSS = Survey(
         "service": _HIPS_IN_USE + "; SkyView name in clients of SkyView",
     },
 )
-
 VLASS = Survey(
     name="vlass",
     title="VLA Sky Survey, Quick Look",
@@ -145,7 +142,6 @@ VLASS = Survey(
     },
     notes="Quick Look flux densities carry known systematic errors. The HiPS does not fill the survey.",
 )
-
 RACS_LOW = Survey(
     name="racs-low",
     title="Rapid ASKAP Continuum Survey, low band",
@@ -165,7 +161,6 @@ RACS_LOW = Survey(
     },
     notes="The first release is convolved to one beam of 25″; single tiles are sharper.",
 )
-
 RACS_MID = Survey(
     name="racs-mid",
     title="Rapid ASKAP Continuum Survey, middle band",
@@ -185,7 +180,6 @@ RACS_MID = Survey(
     },
     notes="The beam varies with declination; a cut-out's own is not known from the service.",
 )
-
 RACS_HIGH = Survey(
     name="racs-high",
     title="Rapid ASKAP Continuum Survey, high band",
@@ -203,7 +197,6 @@ RACS_HIGH = Survey(
     },
     notes="The beam varies with declination.",
 )
-
 LOTSS = Survey(
     name="lotss",
     title="LOFAR Two-metre Sky Survey, DR2",
@@ -222,7 +215,6 @@ LOTSS = Survey(
         "service": _HIPS_IN_USE + "; ASTRON's own address hips.astron.nl/ASTRON/P/lotss_dr2_high",
     },
 )
-
 TGSS = Survey(
     name="tgss",
     title="TIFR GMRT Sky Survey, Alternative Data Release 1",
@@ -242,7 +234,6 @@ TGSS = Survey(
     },
     notes="South of declination +19° the beam is 25″ × 25″/cos(declination − 19°).",
 )
-
 EMU = Survey(
     name="emu",
     title="Evolutionary Map of the Universe",
@@ -260,7 +251,6 @@ EMU = Survey(
         "service": _NO_HIPS + " (CASDA)",
     },
 )
-
 MIGHTEE = Survey(
     name="mightee",
     title="MeerKAT International GHz Tiered Extragalactic Exploration",
@@ -284,7 +274,6 @@ MIGHTEE = Survey(
     },
     notes="Beam and frequency differ from field to field; the header of a mosaic has its own.",
 )
-
 MGCLS = Survey(
     name="mgcls",
     title="MeerKAT Galaxy Cluster Legacy Survey",
@@ -302,7 +291,6 @@ MGCLS = Survey(
     },
     notes="Whether a cluster's field covers a position, only the mosaics on disk say.",
 )
-
 SUMSS = Survey(
     name="sumss",
     title="Sydney University Molonglo Sky Survey",
@@ -323,7 +311,6 @@ SUMSS = Survey(
     },
     notes="The beam is 45″ × 45″ cosec|declination|.",
 )
-
 SURVEYS: dict[str, Survey] = {
     one.name: one
     for one in (
@@ -341,7 +328,6 @@ SURVEYS: dict[str, Survey] = {
         SUMSS,
     )
 }
-
 _PREFIXES = ("vla", "nrao", "askap", "meerkat", "lofar", "gmrt")
 _OTHER_NAMES = {"lotssdr2": "lotss", "tgssadr1": "tgss", "tgssadr": "tgss"}
 

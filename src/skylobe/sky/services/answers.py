@@ -15,9 +15,9 @@ from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_scales, wcs_to_celestial_frame
 from numpy.typing import NDArray
 
-from skylobe.errors import NonsenseError, NoPixelsError
-from skylobe.image_files import FILTERS, REMARKS
-from skylobe.records import Cutout
+from skylobe.core.errors import NonsenseError, NoPixelsError
+from skylobe.sky.cutout import Cutout
+from skylobe.sky.fits import FILTERS, REMARKS
 from skylobe.sky.surveys import Survey
 
 SCALE_TOLERANCE = 0.01  # relative

@@ -8,8 +8,8 @@ import json
 
 from astropy.coordinates import SkyCoord
 
-from skylobe.errors import ConfigError
-from skylobe.records import sky_wcs
+from skylobe.core.errors import ConfigError
+from skylobe.sky.cutout import sky_wcs
 from skylobe.sky.services.http import Request
 from skylobe.sky.surveys import Survey
 
@@ -49,7 +49,7 @@ def build_request(
 
 
 def grid(position: SkyCoord, width_pix: int, pixel_scale: float) -> dict[str, float | str]:
-    """Write the grid of ``records.sky_wcs`` as FITS keywords, to the last digit."""
+    """Write the grid of ``cutout.sky_wcs`` as FITS keywords, to the last digit."""
     wcs = sky_wcs(position, pixel_scale, (width_pix, width_pix)).wcs
     keywords: dict[str, float | str] = {}
     for axis in (0, 1):

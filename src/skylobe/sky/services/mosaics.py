@@ -13,11 +13,11 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
-from skylobe.errors import DataError, NoPixelsError, OutsideFootprintError
-from skylobe.extras import optional
-from skylobe.image_files import FITS_ENDINGS
-from skylobe.records import Cutout, sky_wcs
+from skylobe.core.errors import DataError, NoPixelsError, OutsideFootprintError
+from skylobe.core.extras import optional
 from skylobe.sky.beams import Beam
+from skylobe.sky.cutout import Cutout, sky_wcs
+from skylobe.sky.fits import FITS_ENDINGS
 from skylobe.sky.services.tiles import Tile, index
 from skylobe.sky.surveys import Survey
 

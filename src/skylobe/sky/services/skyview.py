@@ -9,7 +9,7 @@ Source: skyview.gsfc.nasa.gov/current/docs/batchpage.html; the settings are thos
 
 from astropy.coordinates import SkyCoord
 
-from skylobe.errors import ConfigError
+from skylobe.core.errors import ConfigError
 from skylobe.sky.services.http import Request
 from skylobe.sky.surveys import Survey
 

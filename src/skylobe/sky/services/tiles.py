@@ -14,9 +14,9 @@ from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_scales
 from numpy.typing import NDArray
 
-from skylobe.errors import DataError
-from skylobe.image_files import FILTERS, REMARKS
+from skylobe.core.errors import DataError
 from skylobe.sky.beams import Beam
+from skylobe.sky.fits import FILTERS, REMARKS
 
 ALL_SKY = 180.0  # degrees; reach of a mosaic whose corners are off the projected sky
 

@@ -1,0 +1,1 @@
+"""A few labels to a classifier, its decisions and how far to trust them."""

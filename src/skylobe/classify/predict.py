@@ -1,0 +1,324 @@
+"""A classifier and a catalogue or folder to a table of decisions, in batches, resumable.
+
+A file that cannot be used is a row with its reason. Finished parts are kept beside the output until it is
+complete, so that a stopped run goes on. While the network looks at one part, threads read the next; no
+more than these two are in memory.
+"""
+
+import hashlib
+import json
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+import torch
+from astropy.table import Table
+from numpy.typing import NDArray
+from rich.progress import track
+from torch import Tensor
+
+from skylobe.classify.classifier import Classifier
+from skylobe.core import storage
+from skylobe.core.errors import ConfigError, DataError
+from skylobe.core.tables import FORMATS, as_text, find_column, read_catalogue, write_table
+from skylobe.images.datasets.table import WIDTH_PIX, normalised, stem
+from skylobe.images.files import ENDINGS, read_image
+from skylobe.images.image_set import ImageSet
+from skylobe.images.normalise import as_float
+from skylobe.images.scaling import ScalingConfig
+from skylobe.models.inference import fastest
+
+OK = "ok"
+PART = 512  # sources per part
+READERS = (
+    2  # threads: one holds Python's lock while another clips in compiled code; more gain nothing
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One row of the input.
+
+    Args:
+        source_id: Its name.
+        path: Its image.
+    """
+
+    source_id: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What became of one row's image.
+
+    Args:
+        status: ``ok``, or why there is no image.
+        image: Normalised, a batch of one.
+        pixel_scale: Arcsec per pixel; ``None`` if unknown.
+    """
+
+    status: str
+    image: Tensor | None = None
+    pixel_scale: float | None = None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What came out.
+
+    Args:
+        n_sources: Rows.
+        n_failed: Rows whose image could not be used.
+        n_abstained: Rows left undecided at the level.
+    """
+
+    n_sources: int
+    n_failed: int
+    n_abstained: int
+
+
+def predict(
+    classifier: Classifier,
+    data: Path,
+    out: Path,
+    *,
+    level: float = 0.9,
+    width_pix: int = WIDTH_PIX,
+    pixel_scale: float | None = None,
+    progress: bool = False,
+) -> Summary:
+    """Classify every source of a catalogue or folder.
+
+    Args:
+        classifier: What to classify with.
+        data: Table with an id and a file column, files relative to it; or a folder of images.
+        out: Table to write: FITS, VOTable, ECSV, CSV or Parquet by its ending. One row per source, in
+            the input's order: ``source_id``, ``file``, ``status`` (``ok`` or the reason),
+            ``predicted``, ``p_CLASS`` per class (calibrated), ``abstain`` (the conformal prediction
+            set at ``level`` is not one class), ``novelty`` (above 1: farther from the training
+            sources than 95 % of these are from each other).
+        level: Share of sources whose true class must be in the prediction set.
+        width_pix: Pixels. Central square kept of every image.
+        pixel_scale: Arcsec per pixel; ``None`` reads it off each file.
+        progress: Show a progress bar.
+
+    Raises:
+        DataError: If the catalogue cannot be read.
+        ConfigError: If the output's ending is unknown or the level is not between 0 and 1.
+    """
+    if out.suffix.lower() not in (*FORMATS, ".parquet"):
+        raise ConfigError(
+            f"{out}: unknown table ending; use one of {', '.join([*FORMATS, '.parquet'])}."
+        )
+    classifier.calibration.threshold(level)  # refuses the level before any work is done
+    sources = list_sources(data)
+    folder = _open_parts(out, classifier, sources, level, width_pix, pixel_scale)
+    starts = [start for start in range(0, len(sources), PART) if not _part(folder, start).exists()]
+    parts = (sources[start : start + PART] for start in starts)
+    fast = replace(classifier.model, encoder=fastest(classifier.model.encoder))
+    classifier = replace(classifier, model=fast)  # once, not for each part and pixel scale
+    read = partial(_read, width_pix=width_pix, pixel_scale=pixel_scale)
+    with _readers() as pool:
+        read_parts = zip(starts, _read_ahead(pool, parts, read), strict=True)
+        for start, (part, readings) in track(
+            read_parts, description="Predicting", total=len(starts), disable=not progress
+        ):
+            table = _tabulate(classifier, part, readings, level)
+            with storage.write_atomically(_part(folder, start)) as path:
+                pq.write_table(table, path)
+    summary = _join(sorted(folder.glob("*.parquet")), out)
+    shutil.rmtree(folder)
+    return summary
+
+
+def list_sources(data: Path) -> list[Source]:
+    """List names and image files of a table or folder; the files are not opened.
+
+    Raises:
+        DataError: If there is nothing to list.
+    """
+    if data.is_dir():
+        paths = sorted(one for one in data.iterdir() if one.name.lower().endswith(ENDINGS))
+        if not paths:
+            raise DataError(f"{data}: holds no image; put {', '.join(ENDINGS)} files into it.")
+        return [Source(stem(one), one) for one in paths]
+    if not data.is_file():
+        raise DataError(f"{data}: no such table or folder; correct the path.")
+    table = read_catalogue(data)
+    ids, files = (find_column(table, part) for part in ("id", "file"))
+    if files is None:
+        raise DataError(
+            f"{data}: has no file column; name one file or filename "
+            f"(it has {', '.join(table.colnames)})."
+        )
+    paths = [data.parent / name for name in as_text(files)]
+    names = [stem(one) for one in paths] if ids is None else as_text(ids)
+    return [Source(name, path) for name, path in zip(names, paths, strict=True)]
+
+
+def _open_parts(
+    out: Path, classifier: Classifier, sources: list[Source], *settings: float | None
+) -> Path:
+    """Make the folder of finished parts, emptied if it belongs to other input or settings."""
+    folder = out.with_name(out.name + ".parts")
+    key = hashlib.sha256(repr((sources, settings, classifier.class_names)).encode())
+    key.update(repr((classifier.n_views, classifier.calibration.temperature)).encode())
+    key.update(classifier.calibration.scores.tobytes())
+    for part in (classifier.head, classifier.model.encoder):
+        for weights in part.state_dict().values():
+            key.update(weights.cpu().numpy().tobytes())
+    record = {"key": key.hexdigest()}
+    path = folder / "settings.json"
+    if path.exists() and json.loads(path.read_text(encoding="utf-8")) == record:
+        return folder
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    storage.write_json(path, record)
+    return folder
+
+
+def _part(folder: Path, start: int) -> Path:
+    """Name the file of the part that begins at a row."""
+    return folder / f"{start:012d}.parquet"
+
+
+@contextmanager
+def _readers() -> Iterator[Executor]:
+    """Give the threads that read; what they have not begun when the block ends is dropped."""
+    pool = ThreadPoolExecutor(READERS, thread_name_prefix="skylobe-reader")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _read_ahead(
+    pool: Executor, parts: Iterable[list[Source]], read: Callable[[Source], Reading]
+) -> Iterator[tuple[list[Source], list[Reading]]]:
+    """Give each part with its images, in order, while the next part is being read."""
+    begun: deque[tuple[list[Source], Iterator[Reading]]] = deque()
+    for part in parts:
+        begun.append((part, pool.map(read, part)))
+        if len(begun) == 2:
+            first, readings = begun.popleft()
+            yield first, list(readings)
+    for last, readings in begun:
+        yield last, list(readings)
+
+
+def _read(source: Source, width_pix: int, pixel_scale: float | None) -> Reading:
+    """Read and normalise one image, or say why not."""
+    try:
+        file = read_image(source.path)
+        ids = np.array([source.source_id])
+        image = normalised([file], ids, width_pix, ScalingConfig())
+    except DataError as error:
+        return Reading(str(error))
+    scale = pixel_scale or file.pixel_scale
+    return Reading(OK, image, None if scale is None else round(scale, 4))
+
+
+def _tabulate(
+    classifier: Classifier, sources: list[Source], readings: list[Reading], level: float
+) -> pa.Table:
+    """Classify and tabulate one part."""
+    names = classifier.class_names
+    probabilities = np.full((len(sources), len(names)), np.nan)
+    novelty = np.full(len(sources), np.nan)
+    for rows, image_set in _by_scale(readings):
+        vectors = classifier.vectors(image_set)
+        probabilities[rows] = classifier.probabilities(vectors)
+        novelty[rows] = classifier.novelty(vectors)
+    status = [one.status for one in readings]
+    good = np.array([one == OK for one in status])
+    abstain = classifier.calibration.abstains(np.nan_to_num(probabilities), level)
+    best = np.nan_to_num(probabilities).argmax(1)
+    columns: dict[str, Any] = {
+        "source_id": pa.array([one.source_id for one in sources], pa.string()),
+        "file": pa.array([str(one.path) for one in sources], pa.string()),
+        "status": pa.array(status, pa.string()),
+        "predicted": pa.array(
+            [names[c] if fine else None for c, fine in zip(best, good, strict=True)], pa.string()
+        ),
+    }
+    for number, name in enumerate(names):
+        columns[f"p_{name}"] = pa.array(probabilities[:, number], mask=~good)
+    columns["abstain"] = pa.array(abstain, mask=~good)
+    columns["novelty"] = pa.array(novelty, mask=~good)
+    return pa.table(columns)
+
+
+def _by_scale(readings: list[Reading]) -> Iterator[tuple[list[int], ImageSet]]:
+    """Group the images that share a pixel scale."""
+    good = [(row, one.pixel_scale) for row, one in enumerate(readings) if one.image is not None]
+    for scale in dict.fromkeys(scale for _, scale in good):
+        rows = [row for row, one in good if one == scale]
+        images = (readings[row].image for row in rows)
+        joined = torch.cat([as_float(image) for image in images if image is not None])
+        ids = np.array([str(row) for row in rows])
+        yield rows, ImageSet("part", joined, ids, pixel_scale=scale)
+
+
+def _join(parts: list[Path], out: Path) -> Summary:
+    """Write the parts as one table: CSV and Parquet part by part, other formats at once."""
+    counts = np.zeros(3, dtype=int)
+
+    def tables() -> Iterator[pa.Table]:
+        for part in parts:
+            table = pq.read_table(part)
+            failed = pc.sum(pc.not_equal(table["status"], OK)).as_py()
+            undecided = pc.sum(table["abstain"], min_count=0).as_py()
+            counts[:] += (len(table), failed, undecided)
+            yield table
+
+    schema = pq.read_schema(parts[0])
+    kind = out.suffix.lower()
+    with storage.write_atomically(out) as path:
+        if kind == ".parquet":
+            with pq.ParquetWriter(path, schema) as writer:
+                for table in tables():
+                    writer.write_table(table)
+        elif kind == ".csv":
+            with pa.csv.CSVWriter(path, schema) as writer:
+                for table in tables():
+                    writer.write_table(table)
+        else:
+            whole = _as_astropy(pa.concat_tables(tables()), ascii_only=FORMATS[kind] == "fits")
+            write_table(whole, path, FORMATS[kind])
+    return Summary(*counts.tolist())
+
+
+def _as_astropy(table: pa.Table, *, ascii_only: bool) -> Table:
+    """Give an astropy table; what a failed row lacks is NaN, an empty name, or abstain."""
+    columns: dict[str, Any] = {}
+    for name in table.column_names:
+        column = table[name]
+        if pa.types.is_floating(column.type):
+            columns[name] = column.to_numpy()
+        elif pa.types.is_boolean(column.type):
+            columns[name] = pc.fill_null(column, True).to_numpy()
+        else:
+            columns[name] = _as_text(pc.fill_null(column, ""), ascii_only=ascii_only)
+    return Table(columns)
+
+
+def _as_text(column: pa.ChunkedArray, *, ascii_only: bool) -> NDArray[np.str_] | NDArray[np.bytes_]:
+    """Give text as numpy's, chunk by chunk; FITS knows ASCII only, so σ is escaped there."""
+    chunks = (chunk.to_pylist() for chunk in column.chunks)
+    if ascii_only:
+        return np.concatenate(
+            [np.array([one.encode("ascii", "backslashreplace") for one in some]) for some in chunks]
+        )
+    return np.concatenate([np.array(some, dtype=np.str_) for some in chunks])

@@ -1,0 +1,186 @@
+"""Commands that measure: label curves, a classifier on labelled sources, the paper's tables."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from rich.console import Console
+
+from skylobe.cli import terminal
+from skylobe.cli.options import Options, as_typed, device
+
+if TYPE_CHECKING:
+    from skylobe.experiments.registry import Name
+
+
+def probe(
+    data: str,
+    model: str = "skylobe-fast",
+    n_labels: Sequence[int] = (36, 145),
+    n_views: Literal[1, 8] = 1,
+    n_seeds: int = 10,
+    method: Literal["logistic", "sgd"] = "logistic",
+    baseline: bool = True,
+    options: Options | None = None,
+    out: Path | None = None,
+) -> None:
+    """Measure how well a few labels on frozen embeddings classify a labelled set.
+
+    Args:
+        data: Labelled set. Its published train and test splits are used; without them a fifth of
+            the sources, the same for every draw, is the test set.
+        model: Name of a shipped model, a model folder, or user/name on the model hub.
+        n_labels: Counts of labels to try; all labels are always tried too.
+        n_views: 1, or 8 to average over quarter turns and mirror images.
+        n_seeds: Draws of each count of labels.
+        method: logistic, or sgd as in the paper's Table 5.
+        baseline: Also measure an untrained encoder of the same shape, with as many views.
+        options: Of the set, such as --options.subset confident.
+        out: CSV file to write the same numbers to.
+    """
+    from skylobe.images import datasets
+    from skylobe.models import embed, loading
+    from skylobe.scores import draws
+    from skylobe.scores.curves import label_curves, write_curves
+
+    image_set = datasets.load(data, **(options or {}))
+    draws.train_and_test(image_set)  # refuses sets that cannot be probed before embedding
+    trained = loading.load_model(model, device=device())
+    models = [trained, loading.untrained(trained)] if baseline else [trained]
+    vectors = {
+        one.name: embed.embed(one, image_set, n_views=n_views, progress=True).vectors
+        for one in models
+    }
+    curves = label_curves(image_set, vectors, n_labels, n_seeds=n_seeds, method=method)
+    console = Console()
+    console.print(terminal.errors(curves))
+    console.print(
+        "Per cent of the test set. ± is the standard error over draws of labels; the interval "
+        "(95 %) is that of a test set of this size.",
+        soft_wrap=True,
+        highlight=False,
+    )
+    if out is not None:
+        write_curves(out, curves)
+        console.print(f"Numbers: {out}", soft_wrap=True)
+
+
+def evaluate(
+    classifier: Path,
+    data: str,
+    split: str | None = None,
+    options: Options | None = None,
+    level: float = 0.9,
+    seen: Literal["refuse", "leave_out", "count"] = "refuse",
+    allow_missing: bool = False,
+    train: str | None = None,
+    train_split: str | None = None,
+    train_options: Options | None = None,
+    model: str = "skylobe-fast",
+    n_draws: int = 5,
+    out: Path | None = None,
+    scores: Path | None = None,
+) -> None:
+    """Score a classifier on labelled sources: errors, calibration, abstentions, and a run report.
+
+    Args:
+        classifier: Folder written by skylobe finetune.
+        data: Labelled set to test on: name of a data set, or a table of your own.
+        split: train, validation or test; all labelled sources by default.
+        options: Of the set, such as --options.subset confident.
+        level: Share of sources whose true class must be in the prediction set.
+        seen: What to do if the classifier was trained on images of the set: refuse it, leave these
+            out, or count them like the others and say so.
+        allow_missing: Score the set although it has no source of some class.
+        train: Labelled set from which the label curve of the fast budget draws; none by default.
+        train_split: train, validation or test of that set.
+        train_options: Of that set.
+        model: Encoder of the label curve: name of a shipped model, or a model folder.
+        n_draws: Draws of each count of labels of the curve.
+        out: HTML page to write; it needs no other file.
+        scores: CSV file to write: a row per source with its classes, probabilities and novelty.
+    """
+    typed = as_typed(evaluate, locals())  # before there are others than the arguments
+    from skylobe.classify import decide, fast_curves
+    from skylobe.classify import report as run_report
+    from skylobe.classify.classifier import load_classifier
+    from skylobe.classify.scores import summarise
+    from skylobe.images import datasets
+    from skylobe.models import loading
+
+    loaded = load_classifier(classifier, device=device())
+    test_set = datasets.load(data, split=split, **(options or {}))
+    found = decide.decide(loaded, test_set, level=level, seen=seen, allow_missing=allow_missing)
+    score = summarise(found)
+    console = Console()
+    console.print(terminal.facts(run_report.facts(score)))
+    console.print(terminal.rows(run_report.CLASS_COLUMNS, run_report.class_rows(score)))
+    curves = None
+    if train is not None:
+        images = datasets.load(train, split=train_split, **(train_options or {}))
+        encoder = loading.load_model(model, device=device())
+        curves = fast_curves.fast_curves(encoder, images, found.test_set, n_draws=n_draws)
+        console.print(terminal.errors(curves.points, intervals=False))
+    if scores is not None:
+        decide.write_decisions(scores, found)
+        console.print(f"Sources: {scores}", soft_wrap=True)
+    if out is not None:
+        settings = {"data": data, "split": split or "all", "level": f"{level:g}", "seen": seen}
+        settings |= {name: str(one) for name, one in (options or {}).items()}
+        commands = tuple(filter(None, [loaded.provenance.get("command"), typed]))
+        report = run_report.RunReport(loaded, found, score, settings, commands, curves)
+        run_report.write(report, out)
+        console.print(f"Report: {out.resolve()}", soft_wrap=True)
+
+
+def reproduce(
+    experiment: "Name",
+    model: str = "skylobe-fast",
+    seeds: int = 10,
+    labels: Sequence[int] | None = None,
+    max_images: int | None = None,
+    tiny: bool = False,
+    finished_only: bool = False,
+    out: Path | None = None,
+) -> None:
+    """Repeat a table or figure of the paper, every test set counted on its own; a stopped run goes on.
+
+    Args:
+        experiment: table6 (with figure4 and figure5), table7, figure6, figure7, timings (Section 3.5), or
+            cross_validation over all confident MiraBest sources.
+        model: Name of a shipped model, a model folder, or user/name on the model hub.
+        seeds: Trainings per cell; repeats of the folds for cross_validation.
+        labels: Rows, by their count of labels; all by default.
+        max_images: Images that a training may see; rows of many labels then get fewer epochs.
+        finished_only: Train nothing and report what an earlier or running command has finished.
+        tiny: One seed and a few steps of each training, to see that everything works.
+        out: Markdown file whose section of this name is written, or replaced; its figures go into the
+            folder figures beside it.
+    """
+    typed = as_typed(reproduce, locals() | {"finished_only": False}, positional=True)
+    import torch
+
+    from skylobe.core import pages, plotting
+    from skylobe.experiments import reproducing
+    from skylobe.experiments.registry import ROOMS
+    from skylobe.experiments.scale import TINY_IMAGES, Scale
+    from skylobe.models import loading
+
+    scale = Scale(seeds, None if labels is None else tuple(labels), max_images)
+    if tiny:
+        scale = Scale(1, scale.labels, TINY_IMAGES)
+    title, report = reproducing.reproduce(
+        experiment,
+        loading.load_model(model),
+        scale,
+        together=torch.cuda.is_available(),
+        finished_only=finished_only,
+        progress=True,
+    )
+    Console().print(report.text, soft_wrap=True, highlight=False, markup=False)
+    if out is not None:
+        for name, figure in report.figures.items():
+            plotting.save(figure, out.parent / "figures" / f"{name}.png")
+        shown = [f"![{name}](figures/{name}.png)" for name in report.figures]
+        text = "\n\n".join([f"## {title}", f"Command: `{typed}`", report.text, *shown])
+        pages.write_section(out, ROOMS[experiment], text)

@@ -1,0 +1,93 @@
+"""Commands that use a trained model: embeddings, decisions, a file for other software."""
+
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+
+from skylobe.cli.options import Options, device
+
+
+def embed_set(
+    data: str,
+    out: Path,
+    model: str = "skylobe-fast",
+    split: str | None = None,
+    n_views: Literal[1, 8] = 1,
+    options: Options | None = None,
+) -> None:
+    """Give each source of a data set its embedding, as a Parquet table.
+
+    Args:
+        data: Name of a data set, or a table of your own.
+        out: Parquet file to write: source_id, embedding, and label, ra, dec where known.
+        model: Name of a shipped model, a model folder, or user/name on the model hub.
+        split: train, validation or test; all sources by default.
+        n_views: 1, or 8 to average over quarter turns and mirror images.
+        options: Of the set, such as --options.subset confident.
+    """
+    from skylobe.images import datasets
+    from skylobe.models import embed, loading
+    from skylobe.models import embeddings as results
+
+    image_set = datasets.load(data, split=split, **(options or {}))
+    loaded = loading.load_model(model, device=device())
+    embeddings = embed.embed(loaded, image_set, n_views=n_views, progress=True)
+    results.write_embeddings(out, embeddings, image_set)
+    width = embeddings.vectors.shape[1]
+    Console().print(f"{len(embeddings)} embeddings of {width} features: {out}", soft_wrap=True)
+
+
+def predict(
+    data: Path,
+    classifier: Path,
+    out: Path,
+    level: float = 0.9,
+    pixel_scale: float | None = None,
+) -> None:
+    """Classify a catalogue or folder: probabilities, decision, when to abstain, how unusual.
+
+    Args:
+        data: Table with an id and a file column, or a folder of images.
+        classifier: Folder written by skylobe finetune.
+        out: Table to write: FITS, VOTable, ECSV, CSV or Parquet by its ending.
+        level: Share of sources whose true class must be in the prediction set; abstain marks those
+            whose set is not one class.
+        pixel_scale: Arcsec per pixel; read off each file by default.
+    """
+    from skylobe.classify import predict as predicting
+    from skylobe.classify.classifier import load_classifier
+
+    loaded = load_classifier(classifier, device=device())
+    done = predicting.predict(
+        loaded, data, out, level=level, pixel_scale=pixel_scale, progress=True
+    )
+    Console().print(
+        f"{done.n_sources} sources, {done.n_failed} failed, {done.n_abstained} undecided: {out}",
+        soft_wrap=True,
+    )
+
+
+def convert(
+    model: str, out: Path = Path("model.onnx"), n_views: Literal[1, 8] | None = None
+) -> None:
+    """Write a model or classifier as an ONNX file, for software without skylobe and torch.
+
+    Args:
+        model: Name of a shipped model, the folder of a model or classifier, or user/name on the
+            model hub.
+        out: File to write; ends in .onnx. It takes prepared images; how to prepare them is in its
+            metadata.
+        n_views: 8 averages over quarter turns and mirror images inside the file; a classifier's own
+            number by default, else 1.
+    """
+    from skylobe.classify import classifier, export_onnx
+    from skylobe.models import loading
+
+    made = (
+        classifier.load_classifier(model)
+        if (Path(model) / classifier.FILE).is_file()
+        else loading.load_model(model)
+    )
+    export_onnx.export_onnx(made, out, n_views=n_views)
+    Console().print(f"{out.stat().st_size / 1e6:.1f} MB: {out}", soft_wrap=True)

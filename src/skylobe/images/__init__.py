@@ -1,0 +1,1 @@
+"""Normalised images of sources: files, sets, scaling, measures of shape."""

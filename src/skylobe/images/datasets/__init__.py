@@ -1,0 +1,63 @@
+"""Labelled and unlabelled image sets by name: one file each, one signature, no base class."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from skylobe.core.errors import ConfigError
+from skylobe.images.image_set import ImageSet
+
+NAMES = ("mirabest", "first_galaxies", "frdeep", "mightee", "rgz", "rgz_rendered")
+
+
+def load(
+    name: str | Path,
+    *,
+    split: str | None = None,
+    root: str | Path | None = None,
+    **options: Any,  # noqa: ANN401  (each set has options of its own)
+) -> ImageSet:
+    """Load an image set.
+
+    Args:
+        name: One of ``NAMES``; or the path of a table of images, of a folder of them, or of a corpus.
+        split: ``train``, ``validation``, ``test``, or ``None`` for all.
+        root: Folder to look in before the mirror, the cache and the network.
+        **options: Of the set, such as ``subset="confident"`` for ``mirabest``.
+
+    Raises:
+        ConfigError: If there is no such set, split or option.
+        DataError: If the data cannot be used.
+        UnavailableError: If they are neither here nor to be had.
+    """
+    where = None if root is None else Path(root)
+    try:
+        if str(name) in NAMES:
+            module = importlib.import_module(f"skylobe.images.datasets.{name}")
+            loaded: ImageSet = module.load(split, where, **options)
+            return loaded
+        return _load_own(Path(name), split, where, options)
+    except TypeError as error:
+        if "unexpected keyword" not in str(error):
+            raise
+        option = str(error).rsplit("'", 2)[-2]
+        raise ConfigError(f"{name} has no option {option!r}; see help(skylobe.datasets).") from None
+
+
+def _load_own(
+    path: Path, split: str | None, root: Path | None, options: dict[str, Any]
+) -> ImageSet:
+    from skylobe.images.datasets import corpora, table
+
+    path = path if root is None or path.exists() else root / path
+    if corpora.is_corpus(path):
+        return corpora.load(path, split, **options)
+    if path.is_dir():
+        if split is not None:
+            raise ConfigError(f"{path}: a folder has no splits; list the files in a table.")
+        return table.load_folder(path, **options)
+    if path.is_file():
+        return table.load(path, split, **options)
+    raise ConfigError(
+        f"There is no set, table or folder {str(path)!r}; choose {', '.join(NAMES)}, or give a path."
+    )

@@ -1,0 +1,193 @@
+"""A corpus to an encoder: statistics, method, loop, monitors, model folder.
+
+This is where the seams meet: the corpus is checked against what is monitored on, the run's settings and
+the fingerprint of its data are written before the first step, and the model after the last.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import track
+
+from skylobe.core import storage
+from skylobe.core.errors import ConfigError, DataError
+from skylobe.core.fingerprints import fingerprint
+from skylobe.images.image_set import ImageSet
+from skylobe.images.morphology import measure
+from skylobe.learning import card
+from skylobe.learning.feeding import image_rows
+from skylobe.learning.loop import Trainer
+from skylobe.learning.methods import build_method
+from skylobe.learning.monitor import _watch
+from skylobe.learning.record import _describe, _settle
+from skylobe.learning.settings import PretrainConfig
+from skylobe.models.encoder import Encoder, build_encoder
+from skylobe.models.model import Model, save_model
+from skylobe.models.precision import flush_denormals
+from skylobe.models.prepare import at_width, corpus_statistics, prepare
+from skylobe.models.settings import Preprocessing
+from skylobe.sky.matching import EVALUATION_RADIUS, near
+
+
+@flush_denormals()
+def pretrain(
+    corpus: ImageSet,
+    out: Path,
+    config: PretrainConfig,
+    *,
+    monitor_set: ImageSet | None = None,
+    start: Model | None = None,
+    name: str | None = None,
+) -> Model:
+    """Pre-train an encoder on unlabelled images; go on where an earlier call was stopped.
+
+    Args:
+        corpus: Unlabelled images; labels, if any, are not looked at.
+        out: Folder of the run: settings, logs, training state and, at the end, the model in
+            ``out/model``.
+        config: Everything that defines the run.
+        monitor_set: Labelled images for the linear probe and nearest neighbours during training.
+        start: Model whose weights the encoder starts from; random weights by default. Images are
+            standardised by the new corpus' own mean and standard deviation.
+        name: Name of the model; the folder's by default.
+
+    Raises:
+        ConfigError: If the corpus shows a source that is monitored on, or ``start`` is another network.
+        DataError: If an image of the corpus is blank or holds what is not a number.
+        CheckpointError: If ``out`` holds a run with other settings or other data.
+        CollapseError: If the features become constant or the loss is no longer a number.
+        DeviceMemoryError: If the device's memory is full.
+    """
+    refuse_overlap(corpus, monitor_set)
+    refuse_corrupt(corpus)
+    encoder = first_encoder(config, start)
+    preprocessing = preprocessing_of(corpus, config)
+    record = _describe(corpus, config, monitor_set, start)
+    _settle(out, record)
+    measures = standard_measures(corpus, config) if config.morphology_weight > 0 else None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.train.seed)
+        method = build_method(
+            encoder,
+            config,
+            n_measures=0 if measures is None else measures.shape[1],
+        )
+    watch = _watch(corpus, preprocessing, config, monitor_set)
+    trainer = Trainer(method, corpus, preprocessing, config, out, watch, measures)
+    trainer.run()
+    trained = Model(
+        name=name or out.name,
+        encoder=method.encoder.cpu().eval(),
+        preprocessing=at_width(preprocessing, config.grid_pix or preprocessing.crop_pix),
+        provenance=record
+        | {"steps": trainer.step, "images_seen": trainer.step * trainer.plan.batch_size},
+    )
+    model = replace(trained, card=card.join(card.header(trained), card.describe(trained)))
+    if trainer.fabric.is_global_zero:
+        save_model(model, out / "model")
+    return model
+
+
+def first_encoder(config: PretrainConfig, start: Model | None = None) -> Encoder:
+    """Give the encoder that a training begins with.
+
+    Raises:
+        ConfigError: If ``start`` has another architecture than ``config`` asks for.
+    """
+    encoder = build_encoder(config.encoder, seed=config.train.seed)
+    if start is not None:
+        has, wanted = start.encoder.config, config.encoder
+        if has != wanted:
+            raise ConfigError(
+                f"{start.name} is a ResNet-{has.depth} of width {has.width} with the {has.stem} stem, and "
+                f"the settings ask for a ResNet-{wanted.depth} of width {wanted.width} with the "
+                f"{wanted.stem} stem; give --encoder.depth {has.depth} --encoder.width {has.width} "
+                f"--encoder.stem {has.stem}."
+            )
+        encoder.load_state_dict(start.encoder.state_dict())
+    return encoder
+
+
+def preprocessing_of(corpus: ImageSet, config: PretrainConfig) -> Preprocessing:
+    """Describe the encoder's grid, which is that of the finished views, and measure its statistics."""
+    views = config.views
+    width = views.width_pix or views.crop_pix
+    scale = corpus.pixel_scale or Preprocessing().image_scale
+    grid = Preprocessing(
+        survey=corpus.survey,
+        pixel_scale=scale * views.crop_pix / width,
+        image_scale=scale,
+        crop_pix=width,
+        softening=config.softening,
+    )
+    mean, std = corpus_statistics(corpus.images, grid)
+    return replace(grid, mean=mean, std=std)
+
+
+def standard_measures(corpus: ImageSet, config: PretrainConfig) -> torch.Tensor:
+    """Measure the shape of each source on its first image, each measure with mean 0 and variance 1.
+
+    A corpus is measured once; the cache keeps what was found.
+
+    Args:
+        corpus: Images; those of one source share its id.
+        config: Gives the central square that is measured.
+
+    Returns:
+        ``(source, measure)``, within ±5.
+    """
+    images = corpus.images[image_rows(corpus)[:, 0]]
+    crop = config.views.crop_pix
+    kept = storage.cache_dir() / "measures" / f"{fingerprint(images)[:16]}-{crop}.npy"
+    if kept.exists():
+        measures = torch.from_numpy(np.load(kept))
+    else:
+        window = Preprocessing(crop_pix=crop)
+        batches = track(images.split(256), description="Measuring")
+        measures = torch.cat([measure(prepare(batch, window)) for batch in batches])
+        with storage.write_atomically(kept) as path, path.open("wb") as file:
+            np.save(file, measures.numpy())
+    spread = measures.std(0).clamp(min=1e-6)
+    return ((measures - measures.mean(0)) / spread).clamp(-5, 5)
+
+
+def refuse_overlap(corpus: ImageSet, monitor_set: ImageSet | None) -> None:
+    """Refuse a corpus that shows a source which is evaluated on.
+
+    Raises:
+        ConfigError: Naming one such source; sets without positions are compared by source id.
+    """
+    if monitor_set is None:
+        return
+    if corpus.positions is None or monitor_set.positions is None:
+        shared = np.isin(corpus.source_ids, monitor_set.source_ids)
+    else:
+        shared = near(corpus.positions, monitor_set.positions, EVALUATION_RADIUS)
+    if shared.any():
+        raise ConfigError(
+            f"{shared.sum()} images of {corpus.name}, {corpus.source_ids[shared][0]} among them, "
+            f"show sources of {monitor_set.name}, which is monitored on; leave them out "
+            "with skylobe corpus --exclude, or Exclusion.allows."
+        )
+
+
+def refuse_corrupt(corpus: ImageSet) -> None:
+    """Refuse a corpus with images that show nothing or hold what is not a number.
+
+    Raises:
+        DataError: Naming one of them.
+    """
+    found = []
+    for chunk in corpus.images.split(4096):
+        pixels = chunk.flatten(1)
+        least, most = pixels.aminmax(dim=1)  # a NaN makes both NaN
+        found.append(~(torch.isfinite(most - least) & (least != most)))
+    corrupt = torch.cat(found).numpy()
+    if corrupt.any():
+        raise DataError(
+            f"{corpus.name}: {corrupt.sum()} of {len(corpus)} images, that of "
+            f"{corpus.source_ids[corrupt][0]} among them, are blank or hold NaN; leave these rows out "
+            "or make the corpus again."
+        )

@@ -1,0 +1,83 @@
+"""The record of a run: its settings and data, written first and compared when the run goes on."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skylobe.core import storage
+from skylobe.core.errors import CheckpointError
+from skylobe.core.fingerprints import fingerprint
+from skylobe.core.settings import from_dict, to_dict
+from skylobe.core.version import versions
+from skylobe.images.image_set import ImageSet
+from skylobe.learning.settings import PretrainConfig, TrainConfig
+from skylobe.models.model import Model, weights_fingerprint
+
+FREE = ("accelerator", "devices", "compile", "window", "checkpoint_minutes")  # where, not what
+
+
+def _describe(
+    corpus: ImageSet, config: PretrainConfig, monitor_set: ImageSet | None, start: Model | None
+) -> dict[str, Any]:
+    excludes = set(corpus.excludes)
+    before = {}
+    if start is not None:
+        seen = start.provenance.get("corpus", {})
+        excludes &= set(seen.get("excludes", ()))
+        before = {
+            "start": {
+                "name": start.name,
+                "fingerprint": weights_fingerprint(start),
+                "corpus": seen.get("name", "unknown"),
+            }
+        }
+    record: dict[str, Any] = {
+        "config": to_dict(config),
+        "versions": versions(),
+        "corpus": {
+            "name": corpus.name,
+            "survey": corpus.survey,
+            "images": len(corpus),
+            "sources": len(np.unique(corpus.source_ids)),
+            "sha256": fingerprint(corpus.images),
+            "excludes": [one for one in corpus.excludes if one in excludes],
+        },
+        "monitor": None if monitor_set is None else monitor_set.name,
+        **before,
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(record))
+    return plain
+
+
+def _settle(out: Path, record: dict[str, Any]) -> None:
+    """Write the run's settings, or check that an earlier start had the same."""
+    path = out / "config.json"
+    if path.exists():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        if _binding(before.get("config", {})) != _binding(record["config"]):
+            raise _not_this_run(out, "config")
+        if before.get("corpus") != record["corpus"]:
+            raise _not_this_run(out, "corpus")
+        if before.get("start") != record.get("start"):
+            raise _not_this_run(out, "start")
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    storage.write_json(path, record)
+
+
+def _binding(settings: dict[str, Any]) -> PretrainConfig:
+    """Read settings, those that may change while a run goes on set to their defaults."""
+    config = from_dict(PretrainConfig, settings)
+    default = TrainConfig()
+    free = {name: getattr(default, name) for name in FREE}
+    return replace(config, train=replace(config.train, **free))
+
+
+def _not_this_run(out: Path, part: str) -> CheckpointError:
+    return CheckpointError(
+        f"{out}: holds a run with another {part}; choose a new folder with --out, or "
+        "give the settings in its config.json."
+    )

@@ -1,0 +1,300 @@
+"""Every setting of training, as frozen dataclasses."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from skylobe.core.errors import ConfigError
+from skylobe.models.settings import EncoderConfig
+
+
+@dataclass(frozen=True)
+class ViewConfig:
+    """Random views of an image; defaults are Table 1 of the paper.
+
+    Args:
+        rotation: Degrees. Angles are drawn between 0 and this; 0 switches rotation off.
+        crop_pix: Pixels. Central square kept after rotation.
+        area: Share of that square kept by the random resized crop, smallest and largest.
+        aspect: Width over height of the random crop, smallest and largest.
+        horizontal_flip: Probability.
+        vertical_flip: Probability.
+        interpolation: ``nearest`` as in the paper, or ``bilinear``.
+        jitter: Probability of brightness and contrast jitter.
+        brightness: Image values are multiplied by 1 ± this.
+        contrast: Differences from the image's mean are multiplied by 1 ± this.
+        clip: Limit jittered values to 0–1, which destroys negative pixels.
+        blur: Probability of a Gaussian blur.
+        blur_sigma: Pixels. Standard deviation of the blur, smallest and largest.
+        blur_width: Pixels. Odd width of the blur's kernel.
+        width_pix: Pixels. Width of the finished view; ``None`` keeps ``crop_pix``.
+        n_small: Small crops shown besides the two views (multi-crop).
+        small_area: Share of the square kept by a small crop, smallest and largest.
+        small_width: Width of a small crop over that of a view.
+    """
+
+    rotation: float = 360.0  # Paper, Table 1
+    crop_pix: int = 70  # Paper, Table 1
+    area: tuple[float, float] = (0.8, 1.0)  # Paper, Table 1
+    aspect: tuple[float, float] = (3 / 4, 4 / 3)
+    horizontal_flip: float = 0.5  # Paper, Table 1
+    vertical_flip: float = 0.5  # Paper, Table 1
+    interpolation: Literal["nearest", "bilinear"] = "nearest"  # Paper, Section 2.3
+    jitter: float = 0.8  # Paper, Table 1
+    brightness: float = 0.4  # s = 0.5 of SimCLR's 0.8
+    contrast: float = 0.4  # s = 0.5 of SimCLR's 0.8
+    clip: bool = False
+    blur: float = 0.1  # Paper, Table 1
+    blur_sigma: tuple[float, float] = (0.1, 2.0)
+    blur_width: int = 7
+    width_pix: int | None = None
+    n_small: int = 0
+    small_area: tuple[float, float] = (0.3, 0.7)
+    small_width: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse settings that cannot be drawn from."""
+        if not 0 < self.area[0] <= self.area[1] <= 1:
+            raise ConfigError(f"views.area is {self.area}; give two shares of 1 in rising order.")
+        if not 0 < self.aspect[0] <= self.aspect[1]:
+            raise ConfigError(f"views.aspect is {self.aspect}; give two ratios in rising order.")
+        if not 0 <= self.blur_sigma[0] <= self.blur_sigma[1]:
+            raise ConfigError(f"views.blur_sigma is {self.blur_sigma}; give two widths, rising.")
+        if self.blur_width % 2 == 0:
+            raise ConfigError(f"views.blur_width is {self.blur_width}; give an odd number.")
+
+
+SUPERVISED_VIEWS = ViewConfig(area=(0.9, 1.0), jitter=0.0, blur=0.0)  # Paper, Table 2
+
+
+@dataclass(frozen=True)
+class ByolConfig:
+    """Heads and target network of BYOL.
+
+    Args:
+        projector_hidden: Width of the projector's hidden layer.
+        projection: Width of the projection.
+        predictor_hidden: Width of the predictor's hidden layer.
+        target_decay: τ of Eq. 1: share of the target network kept at each step.
+        decay_schedule: ``constant``, or ``cosine`` from ``target_decay`` to 1.
+    """
+
+    projector_hidden: int = 512
+    projection: int = 256
+    predictor_hidden: int = 512
+    target_decay: float = 0.996
+    decay_schedule: Literal["constant", "cosine"] = "constant"
+
+
+@dataclass(frozen=True)
+class VicregConfig:
+    """Expander and weights of VICReg.
+
+    Args:
+        hidden: Width of the expander's hidden layer.
+        projection: Width of its output.
+        similarity: Weight of the distance between views.
+        variance: Weight of the missing variance.
+        covariance: Weight of the covariance between dimensions.
+    """
+
+    hidden: int = 1024
+    projection: int = 1024
+    similarity: float = 1.0
+    variance: float = 1.0
+    covariance: float = 0.04
+
+
+@dataclass(frozen=True)
+class LejepaConfig:
+    """Projector and regulariser of LeJEPA.
+
+    Args:
+        hidden: Width of the projector's hidden layer.
+        projection: Width of its output.
+        n_directions: Directions along which a batch is compared with a Gaussian, new at each step.
+        regulariser: λ: weight of that comparison; the distance between views weighs 1 − λ.
+    """
+
+    hidden: int = 512
+    projection: int = 64
+    n_directions: int = 256
+    regulariser: float = 0.05
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the training at one width of the views.
+
+    Args:
+        until: Share of all steps at which the stage ends.
+        width_pix: Pixels. Width of the views.
+    """
+
+    until: float
+    width_pix: int
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The loop: optimiser, schedule, precision, bookkeeping.
+
+    Args:
+        epochs: Passes over the corpus; may be fractional.
+        batch_size: Images per step over all devices.
+        lr: Base learning rate, scaled by ``batch_size`` / 256.
+        momentum: Of SGD.
+        weight_decay: Of every parameter.
+        warmup_epochs: Epochs of linear rise before the cosine fall, counted per step.
+        stages: Widths of the views over the training; empty keeps the views' own width.
+        precision: ``auto`` takes bf16 where the processor computes in it, else fp32.
+        channels_last: Memory format of the convolutions.
+        accelerator: ``auto``, ``cpu`` or ``cuda``.
+        devices: Processes or GPUs; several are started by ``torchrun``, whose number then counts.
+        batch_statistics: ``local``: batch norm sees one device's share of a batch; ``synchronised``:
+            the whole batch, so that any number of devices trains the same network.
+        compile: Compile the loss and its gradient; ``null`` does so on a GPU.
+        window: Sources that are shuffled together when the corpus streams through the device;
+            ``null`` keeps the whole corpus there if it fits, and else takes 65,536.
+        checkpoint_minutes: Minutes between checkpoints.
+        seed: Of weights, order and views.
+    """
+
+    epochs: float = 500  # Paper, Table 3
+    batch_size: int = 1024  # Paper, Table 3
+    lr: float = 0.2  # Paper, Table 3
+    momentum: float = 0.9
+    weight_decay: float = 1.5e-6  # Paper, Table 3
+    warmup_epochs: float = 10  # Paper, Table 3
+    stages: tuple[Stage, ...] = ()
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    channels_last: bool = True
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: int = 1
+    batch_statistics: Literal["local", "synchronised"] = "local"
+    compile: bool | None = None
+    window: int | None = None
+    checkpoint_minutes: float = 5.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class MonitorConfig:
+    """What is watched during pre-training.
+
+    Args:
+        every: Share of all steps between two looks; 0 looks only at the end.
+        n_views: 1, or 8 for the dihedral views.
+        neighbours: k of the nearest-neighbour classifier.
+        min_spread: Stop when the features' mean standard deviation over sources, for vectors of
+            length √D, falls below this: the network has collapsed.
+    """
+
+    every: float = 0.1
+    n_views: Literal[1, 8] = 1
+    neighbours: int = 10
+    min_spread: float = 0.01
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """Everything that defines a pre-training run.
+
+    Args:
+        encoder: The network that is kept.
+        softening: Image values well above this are compressed by arcsinh before the encoder sees them,
+            as of ``Preprocessing``.
+        views: The random views.
+        grid_pix: Width at which the finished encoder is shown the same angle; ``None`` is that of the
+            last views.
+        method: ``byol``, or a method without a target network: ``vicreg``, ``lejepa``.
+        byol: Heads and target network of BYOL.
+        vicreg: Settings of VICReg.
+        lejepa: Settings of LeJEPA.
+        morphology_weight: Weight of the error in predicting each source's measures of shape
+            (``images.morphology``) from its features by one linear layer; 0 is the plain method.
+        train: The loop.
+        monitor: What is watched.
+    """
+
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    softening: float | None = None
+    views: ViewConfig = field(default_factory=ViewConfig)
+    grid_pix: int | None = None
+    method: Literal["byol", "vicreg", "lejepa"] = "byol"
+    byol: ByolConfig = field(default_factory=ByolConfig)
+    vicreg: VicregConfig = field(default_factory=VicregConfig)
+    lejepa: LejepaConfig = field(default_factory=LejepaConfig)
+    morphology_weight: float = 0.0
+    train: TrainConfig = field(default_factory=TrainConfig)
+    monitor: MonitorConfig = field(default_factory=MonitorConfig)
+
+
+@dataclass(frozen=True)
+class FinetuneConfig:
+    """Everything that defines a training with labels; the defaults are Table 4 of the paper.
+
+    Args:
+        n_blocks: Blocks of the encoder that are tuned, counted from the head: 0 is the head alone,
+            ``None`` all of them, the stem included.
+        cached: Run the frozen blocks once, on the eight dihedral views of each image, and train on
+            those: a third quicker on a CPU for one block. Without it they run at every step, on new
+            random views.
+        layer_decay: ρ: the i-th tuned block below the head learns at ``lr`` × ρ^i, the topmost
+            (i = 0) as fast as the head.
+        init: ``model`` starts from the encoder's weights; ``random`` is the supervised baseline, with
+            every block tuned and no layer decay.
+        head: ``linear`` is batch norm and one layer, ``mlp`` has a hidden layer of 512.
+        optimiser: ``adamw``, or ``sgd`` with momentum 0.9.
+        lr: Base learning rate, scaled by ``batch_size`` / 256; it falls along a cosine.
+        weight_decay: Of every trained parameter.
+        batch_size: Images per step; a smaller set is one batch.
+        epochs: Passes over the labelled images; may be fractional.
+        label_smoothing: Share of each label spread over all classes.
+        class_weights: ``equal``, or ``balanced`` so that each class weighs the same in the loss.
+        validation_share: Share of the labels kept out of the training, stratified; the probabilities
+            are calibrated on it.
+        patience: Epochs without a lower validation loss after which training stops, with the best
+            weights; ``None`` trains to the end.
+        views: Random views shown in training; cut from the same angle that the encoder sees.
+        n_views: 1, or 8 to average features over the dihedral views when predicting.
+        precision: ``auto`` takes bf16 where the processor computes in it, else fp32.
+        accelerator: ``auto``, ``cpu`` or ``cuda``.
+        seed: Of head, order, views and validation share; and of the encoder, when random.
+
+    Source: paper, Section 2.6.2 and Tables 2 and 4.
+    """
+
+    n_blocks: int | None = None
+    cached: bool = False
+    layer_decay: float = 0.75  # Paper, Table 4
+    init: Literal["model", "random"] = "model"
+    head: Literal["linear", "mlp"] = "linear"
+    optimiser: Literal["adamw", "sgd"] = "adamw"  # Paper, Table 4
+    lr: float = 0.001  # Paper, Table 4
+    weight_decay: float = 0.005  # Paper, Table 4
+    batch_size: int = 64  # Paper, Table 4
+    epochs: float = 300  # Paper, Table 4
+    label_smoothing: float = 0.0
+    class_weights: Literal["equal", "balanced"] = "equal"
+    validation_share: float = 0.0
+    patience: int | None = None
+    views: ViewConfig = SUPERVISED_VIEWS
+    n_views: Literal[1, 8] = 1
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse settings that contradict each other."""
+        if self.n_blocks is not None and self.n_blocks < 0:
+            raise ConfigError(f"n_blocks is {self.n_blocks}; give 0 or more, or null for all.")
+        if not 0 < self.layer_decay <= 1:
+            raise ConfigError(f"layer_decay is {self.layer_decay}; give a factor above 0, up to 1.")
+        if not 0 <= self.validation_share < 1:
+            raise ConfigError(f"validation_share is {self.validation_share}; give 0 to below 1.")
+        if self.patience is not None and self.validation_share == 0:
+            raise ConfigError("patience needs a validation_share, such as 0.2, to stop by.")
+        if self.init == "random" and self.n_blocks is not None:
+            raise ConfigError("With init random nothing can be frozen; leave n_blocks at null.")
+        if self.cached and self.n_blocks is None:
+            raise ConfigError("cached needs frozen blocks; give n_blocks, such as 1.")

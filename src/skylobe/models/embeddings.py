@@ -1,0 +1,98 @@
+"""Vectors of sources, and the Parquet files that keep them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from jaxtyping import Float32
+from numpy.typing import NDArray
+
+from skylobe.core import storage
+from skylobe.core.errors import DataError
+from skylobe.images.image_set import ImageSet
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """One vector per source, with the name of the model that made it.
+
+    Args:
+        vectors: ``(source, feature)``, not normalised.
+        source_ids: One name per row.
+        model_name: Model that made the vectors.
+        n_views: 1, or 8 when averaged over the dihedral views.
+    """
+
+    vectors: Float32[np.ndarray, "source feature"]
+    source_ids: NDArray[np.str_]
+    model_name: str
+    n_views: int = 1
+
+    def __post_init__(self) -> None:
+        """Check that there is one name per vector."""
+        if len(self.vectors) != len(self.source_ids):
+            raise DataError(
+                f"{len(self.vectors)} vectors for {len(self.source_ids)} source ids; "
+                "an embedding needs one id per row."
+            )
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+
+def write_embeddings(path: Path, embeddings: Embeddings, image_set: ImageSet) -> Path:
+    """Write one row per source, Parquet: its name, its vector, and what is known of it.
+
+    Args:
+        path: File to write, complete or not at all.
+        embeddings: The vectors; model name and number of views go into the file's metadata.
+        image_set: The set they were made from; gives label, ra and dec where known.
+    """
+    width = embeddings.vectors.shape[1]
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(embeddings.vectors.ravel()), width)
+    columns: dict[str, Any] = {"source_id": pa.array(embeddings.source_ids), "embedding": vectors}
+    if image_set.labels is not None:
+        names = dict(enumerate(image_set.class_names))
+        columns["label"] = pa.array(
+            [names.get(one) for one in image_set.labels.tolist()], pa.string()
+        )
+    if image_set.positions is not None:
+        columns["ra"] = pa.array(image_set.positions.ra.deg)
+        columns["dec"] = pa.array(image_set.positions.dec.deg)
+    metadata = {
+        "model": embeddings.model_name,
+        "n_views": str(embeddings.n_views),
+        "data": image_set.name,
+    }
+    with storage.write_atomically(path) as temporary:
+        pq.write_table(pa.table(columns, metadata=metadata), temporary)
+    return path
+
+
+def read_embeddings(path: Path) -> Embeddings:
+    """Read what ``write_embeddings`` wrote, or any Parquet table with the same two columns.
+
+    Raises:
+        DataError: If the file cannot be read or the columns are missing.
+    """
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid):
+        raise DataError(
+            f"{path}: not a Parquet table; make one with skylobe embed --out {path.stem}.parquet."
+        ) from None
+    if not {"source_id", "embedding"} <= set(table.column_names):
+        raise DataError(
+            f"{path}: has the columns {', '.join(table.column_names)}; source_id and embedding are "
+            "needed, as skylobe embed writes them."
+        )
+    metadata = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
+    return Embeddings(
+        vectors=np.array(table["embedding"].to_pylist(), dtype=np.float32),
+        source_ids=np.array(table["source_id"].to_pylist(), dtype=np.str_),
+        model_name=metadata.get("model", "unknown"),
+        n_views=int(metadata.get("n_views", 1)),
+    )

@@ -1,0 +1,1 @@
+"""Vectors and labels to honest numbers and their figures."""

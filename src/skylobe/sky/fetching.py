@@ -1,0 +1,256 @@
+"""Position, survey and angular size to a ``Cutout``, from a service or from mosaics; and to a file.
+
+One cut-out at a time, asked for once: whether to ask again is the caller's choice, and an error's
+``transient`` says whether that can help.
+"""
+
+import datetime
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import requests
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from astropy.units import Quantity
+
+from skylobe import __version__
+from skylobe.core import storage
+from skylobe.core.errors import ConfigError
+from skylobe.sky import footprints, surveys
+from skylobe.sky.cutout import Cutout
+from skylobe.sky.positions import parse_position
+from skylobe.sky.services import SERVICES, answers, http
+from skylobe.sky.services.http import Request
+from skylobe.sky.services.mosaics import Mosaics
+from skylobe.sky.surveys import Survey
+
+
+def fetch(
+    position: Any,  # noqa: ANN401
+    survey: Survey | str,
+    size: Quantity | float,
+    *,
+    pixel_scale: float | None = None,
+    service: str | None = None,
+    mosaics: Mosaics | Path | None = None,
+    resolve: bool = False,
+    base_url: str | None = None,
+    min_finite: float = 0.5,
+    source_id: str | None = None,
+    session: requests.Session | None = None,
+    timeout: tuple[float, float] = http.TIMEOUT,
+    deadline: float = http.DEADLINE,
+) -> Cutout:
+    """Fetch one cut-out.
+
+    Args:
+        position: Whatever ``parse_position`` reads.
+        survey: Survey or its name.
+        size: Angle of the side; a bare number is arcsec.
+        pixel_scale: Arcsec per pixel; ``None`` takes the survey's own.
+        service: ``hips2fits`` or ``skyview``; ``None`` takes the first that has the survey.
+        mosaics: FITS mosaics of the survey on disk, used instead of a service.
+        resolve: Look up what is no position as an object's name, over the network.
+        base_url: Another address of the service.
+        min_finite: Share of the pixels that must be measured.
+        source_id: Name of the source; ``None`` makes one of the position.
+        session: Session of ``http.new_session``; ``None`` takes the thread's own.
+        timeout: Seconds to connect, and seconds of silence.
+        deadline: Seconds for the whole exchange.
+
+    Raises:
+        PositionError: If the position cannot be read.
+        OutsideFootprintError: If the survey does not reach it; nothing was sent then.
+        NoPixelsError: If the survey reaches it and has too few pixels.
+        ServiceDownError, ServiceTimeoutError, NonsenseError: If the service fails.
+        ConfigError: If the survey has no service, or the size is none.
+    """
+    chosen = surveys.get(survey) if isinstance(survey, str) else survey
+    there = parse_position(position, resolve=resolve)
+    name = source_id or name_of(there)
+    scale = pixel_scale or chosen.pixel_scale
+    width = width_of(size, scale)
+    if mosaics is not None:
+        tiles = mosaics if isinstance(mosaics, Mosaics) else Mosaics(Path(mosaics))
+        return tiles.cutout(there, chosen, width, scale, min_finite=min_finite, source_id=name)
+    sent = _request(there, chosen, width, scale, service, base_url)
+    footprints.require(chosen, there)
+    answer = http.send(sent, session, timeout, deadline=deadline)
+    return answers.read_answer(
+        answer, there, width, scale, chosen, min_finite=min_finite, source_id=name
+    )
+
+
+def fetcher(
+    survey: Survey | str,
+    width_pix: int,
+    pixel_scale: float,
+    *,
+    service: str | None = None,
+    mosaics: Path | None = None,
+    base_url: str | None = None,
+    min_finite: float = 0.5,
+    timeout: tuple[float, float] = http.TIMEOUT,
+    deadline: float = http.DEADLINE,
+) -> Callable[[str, SkyCoord], Cutout]:
+    """Make the function from a source's name and position to its cut-out, for many sources.
+
+    Args:
+        survey: Survey or its name.
+        width_pix: Pixels, both ways.
+        pixel_scale: Arcsec per pixel.
+        service: As in ``fetch``.
+        mosaics: Folder of the survey's FITS mosaics, used instead of a service; indexed once.
+        base_url: As in ``fetch``.
+        min_finite: As in ``fetch``.
+        timeout: As in ``fetch``.
+        deadline: As in ``fetch``.
+
+    Raises:
+        ConfigError: If the survey or service is unknown, or does not go with the other.
+    """
+    chosen = surveys.get(survey) if isinstance(survey, str) else survey
+    tiles = None if mosaics is None else Mosaics(mosaics)
+    if tiles is None:  # refuses a service that cannot serve before the first source is asked for
+        _request(SkyCoord(0, 0, unit="deg"), chosen, width_pix, pixel_scale, service, base_url)
+
+    def fetch_one(source_id: str, position: SkyCoord) -> Cutout:
+        return fetch(
+            position,
+            chosen,
+            width_pix * pixel_scale,
+            pixel_scale=pixel_scale,
+            service=service,
+            mosaics=tiles,
+            base_url=base_url,
+            min_finite=min_finite,
+            source_id=source_id,
+            timeout=timeout,
+            deadline=deadline,
+        )
+
+    return fetch_one
+
+
+def request(
+    position: Any,  # noqa: ANN401
+    survey: Survey | str,
+    size: Quantity | float,
+    *,
+    pixel_scale: float | None = None,
+    service: str | None = None,
+    base_url: str | None = None,
+) -> Request:
+    """Describe the request that ``fetch`` would send, without sending it.
+
+    Args:
+        position: Whatever ``parse_position`` reads.
+        survey: Survey or its name.
+        size: Angle of the side; a bare number is arcsec.
+        pixel_scale: Arcsec per pixel; ``None`` takes the survey's own.
+        service: ``hips2fits`` or ``skyview``; ``None`` takes the first that has the survey.
+        base_url: Another address of the service.
+
+    >>> request("J134541.2+232253", "nvss", 600).params[0]
+    ('hips', 'CDS/P/NVSS')
+    """
+    chosen = surveys.get(survey) if isinstance(survey, str) else survey
+    scale = pixel_scale or chosen.pixel_scale
+    there = parse_position(position)
+    return _request(there, chosen, width_of(size, scale), scale, service, base_url)
+
+
+def _request(
+    position: SkyCoord,
+    survey: Survey,
+    width_pix: int,
+    pixel_scale: float,
+    service: str | None,
+    base_url: str | None,
+) -> Request:
+    if service is None:
+        service = next((one for one in SERVICES if _has(one, survey)), None)
+    if service is None:
+        raise ConfigError(
+            f"No service gives {survey.title}; give a folder of its mosaics ({survey.sources['service']})."
+        )
+    if service not in SERVICES:
+        raise ConfigError(f"There is no service {service!r}; choose {' or '.join(SERVICES)}.")
+    return SERVICES[service].build_request(
+        position, survey, width_pix, pixel_scale, base_url=base_url
+    )
+
+
+def _has(service: str, survey: Survey) -> bool:
+    return {"hips2fits": survey.hips, "skyview": survey.skyview}[service] is not None
+
+
+def width_of(size: Quantity | float, pixel_scale: float) -> int:
+    """Give the whole number of pixels nearest to an angle.
+
+    Args:
+        size: Angle of the side; a bare number is arcsec.
+        pixel_scale: Arcsec per pixel.
+
+    Raises:
+        ConfigError: If that is no angle, or less than two pixels.
+
+    >>> width_of(270, 1.8), width_of(4.5 * u.arcmin, 1.8)
+    (150, 150)
+    """
+    try:
+        arcsec = float(Quantity(size, u.arcsec).value)
+    except u.UnitsError:
+        raise ConfigError(f"{size} is no angle; give arcseconds.") from None
+    if not (np.isfinite(arcsec) and pixel_scale > 0 and arcsec / pixel_scale >= 1.5):
+        raise ConfigError(
+            f"{arcsec:g}″ at {pixel_scale:g}″ per pixel is no picture; give a larger size."
+        )
+    return round(arcsec / pixel_scale)
+
+
+def name_of(position: SkyCoord) -> str:
+    """Name a source after its position.
+
+    >>> name_of(parse_position("13:45:41.2 -00:30:00"))
+    'J134541.2-003000'
+    """
+    there = position.icrs
+    ra = there.ra.to_string(unit=u.hourangle, sep="", precision=1, pad=True)
+    dec = there.dec.to_string(unit=u.deg, sep="", precision=0, alwayssign=True, pad=True)
+    return f"J{ra}{dec}"
+
+
+def save(cutout: Cutout, path: Path, *, origin: str = "") -> Path:
+    """Write a cut-out as FITS, with where it is on the sky, its unit and where it comes from.
+
+    Args:
+        cutout: In Jy/beam.
+        path: Ends in ``.fits``; appears whole or not at all.
+        origin: Where the pixels were fetched, such as a request's address.
+
+    Raises:
+        StorageError: If the file cannot be written.
+    """
+    header = cutout.wcs.to_header()
+    header["BUNIT"] = "Jy/beam"
+    header["OBJECT"] = _ascii(cutout.source_id)
+    header["SURVEY"] = _ascii(cutout.survey)
+    header["CREATOR"] = f"skylobe {__version__}"
+    header["DATE"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")[:19]
+    known = surveys.SURVEYS.get(cutout.survey)
+    if known is not None:
+        header["RESTFRQ"] = (known.frequency * 1e6, "[Hz] centre of the survey's band")
+        header["HISTORY"] = _ascii(f"Cite: {known.citation}")
+    if origin:
+        header["HISTORY"] = _ascii(f"From: {origin}")
+    with storage.write_atomically(path) as temporary:
+        fits.PrimaryHDU(cutout.pixels, header).writeto(temporary, overwrite=True)
+    return path
+
+
+def _ascii(text: str) -> str:
+    return text.encode("ascii", "replace").decode("ascii")

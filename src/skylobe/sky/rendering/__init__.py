@@ -1,0 +1,1 @@
+"""Components of a catalogue to pictures of the sky."""

@@ -1,0 +1,122 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import softmax
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+from conftest import lobes
+from skylobe.classify.adapt import adapt, fit_head
+from skylobe.classify.classifier import load_classifier, save_classifier
+from skylobe.classify.settings import AdaptConfig
+from skylobe.core.errors import CheckpointError, DataError
+from skylobe.images import datasets
+from skylobe.models.encoder import build_encoder
+from skylobe.models.loading import load_model
+from skylobe.models.model import Model, save_model
+from skylobe.models.settings import EncoderConfig, Preprocessing
+from skylobe.scores.intervals import error_percent
+from skylobe.scores.probe import fit_probe
+
+
+@pytest.fixture
+def model() -> Model:
+    grid = Preprocessing(crop_pix=32, pixel_scale=1.8 * 70 / 32, mean=0.02, std=0.1)
+    return Model("toy", build_encoder(EncoderConfig(stem="fast", width=8)).eval(), grid)
+
+
+def _vectors(n_classes: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    labels = np.arange(60, dtype=np.int64) % n_classes
+    return (rng.normal(0, 1, (60, 7)) + labels[:, None]).astype(np.float32), labels
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_head_gives_the_probabilities_of_the_regression_it_was_made_of(n_classes: int):
+    vectors, labels = _vectors(n_classes)
+    head = fit_head(vectors, labels, method="logistic")
+    logits = head(torch.from_numpy(vectors)).detach().numpy()
+    expected = fit_probe(vectors, labels).predict_proba(vectors)
+    np.testing.assert_allclose(softmax(logits, axis=1), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_discriminant_does_not_see_the_scale_of_its_inputs(n_classes: int):
+    vectors, labels = _vectors(n_classes)
+    logits = fit_head(vectors, labels)(torch.from_numpy(vectors)).detach().numpy()
+    analysis = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+    expected = analysis.fit(vectors, labels).predict_proba(vectors)
+    np.testing.assert_allclose(softmax(logits, axis=1), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("method", ["discriminant", "logistic", "ridge"])
+@pytest.mark.parametrize("with_measures", [False, True])
+def test_a_few_labels_separate_a_toy_and_shuffled_ones_do_not(model, method, with_measures):
+    test = lobes(100, seed=8)
+    made = adapt(model, lobes(40, seed=7), AdaptConfig(method, with_measures))
+    right = made.probabilities(made.vectors(test)).argmax(1) == test.labels
+    assert np.mean(right) > 0.95
+    shuffled = np.random.default_rng(1).permutation(lobes(40).labels)
+    blind = adapt(model, replace(lobes(40, seed=7), labels=shuffled), AdaptConfig(method))
+    assert 0.2 < np.mean(blind.probabilities(blind.vectors(test)).argmax(1) == test.labels) < 0.8
+
+
+def test_saved_is_reloaded_to_the_bit(model, tmp_path: Path):
+    made = adapt(model, lobes(40, seed=7))
+    again = load_classifier(save_classifier(made, tmp_path / "mine"))
+    test = lobes(30, seed=8)
+    vectors = made.vectors(test)
+    assert np.array_equal(vectors, again.vectors(test))
+    assert np.array_equal(made.probabilities(vectors), again.probabilities(vectors))
+    assert np.array_equal(made.novelty(vectors), again.novelty(vectors))
+    assert again.class_names == ("one", "two")
+    assert again.calibration.threshold(0.8) == made.calibration.threshold(0.8)
+
+
+def test_what_is_not_a_classifier_is_refused(model, tmp_path: Path):
+    with pytest.raises(CheckpointError, match="holds no classifier"):
+        load_classifier(tmp_path)
+    folder = save_classifier(adapt(model, lobes(20)), tmp_path / "mine")
+    (folder / "head.safetensors").write_bytes(b"x")
+    with pytest.raises(CheckpointError, match="copy the folder again"):
+        load_classifier(folder)
+
+
+def test_files_of_two_classifiers_are_refused(model, tmp_path: Path):
+    folder = save_classifier(adapt(model, lobes(20)), tmp_path / "mine")
+    wide = Model("wide", build_encoder(EncoderConfig(depth=14, width=16)).eval())
+    save_model(wide, folder)
+    with pytest.raises(CheckpointError, match=r"128 features .* fitted to 64"):
+        load_classifier(folder)
+    (folder / "classifier.json").write_text('{"class_names": ["one", "two"]}')
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_classifier(folder)
+
+
+def test_sources_unlike_the_training_ones_are_novel(model):
+    made = adapt(model, lobes(40, seed=7))
+    noise = np.random.default_rng(0).integers(0, 256, (30, 1, 80, 80), dtype=np.uint8)
+    strange = replace(lobes(30), images=torch.from_numpy(noise))
+    usual = made.novelty(made.vectors(lobes(30, seed=9)))
+    assert np.median(usual) < 1.5
+    assert made.novelty(made.vectors(strange)).min() > np.median(usual)
+
+
+def test_one_source_per_class_makes_an_uncalibrated_classifier(model):
+    made = adapt(model, lobes(2))
+    assert made.calibration.temperature == 1.0
+    assert made.calibration.abstains(made.probabilities(made.vectors(lobes(4))), 0.9).all()
+    with pytest.raises(DataError, match="all labels are"):
+        adapt(model, replace(lobes(4), labels=np.zeros(4, dtype=np.int64), class_names=("a", "b")))
+
+
+def test_364_labels_classify_mirabest(mirror: Path):
+    train, test = (
+        datasets.load("mirabest", subset="confident", split=one) for one in ("train", "test")
+    )
+    chosen = train.select(np.arange(0, 728, 2))
+    made = adapt(load_model("skylobe-fast"), chosen)
+    error = error_percent(test.labels, made.logits(made.vectors(test)).argmax(1))
+    assert error < 22  # chance is 47 %; 95 of 100 draws of a 15 % error on 104 sources stay below
