@@ -26,7 +26,8 @@ from skylobe.core.version import versions
 from skylobe.images.datasets import evaluated, first_catalogue, rgz
 from skylobe.sky.corpus.draw import draw
 from skylobe.sky.corpus.exclusion import Exclusion
-from skylobe.sky.corpus.store import Corpus, CorpusSettings, Rows
+from skylobe.sky.corpus.rows import Rows
+from skylobe.sky.corpus.store import Corpus, CorpusSettings
 from skylobe.sky.rendering.render import FieldRenderer, RenderConfig
 
 WIDTH_PIX = 100

@@ -34,6 +34,7 @@ from skylobe.learning.loop import Trainer
 from skylobe.learning.methods import Byol
 from skylobe.learning.recipes import RECIPES
 from skylobe.learning.settings import PretrainConfig, ViewConfig
+from skylobe.learning.supply import Supply
 from skylobe.models.encoder import Conv3x3, build_encoder
 from skylobe.models.precision import flush_denormals
 from skylobe.models.settings import EncoderConfig, Preprocessing
@@ -208,7 +209,9 @@ def compare(config: PretrainConfig, peak: Peak, steps: int, turns: int, plain_st
         sources = corpus(8 * batch)
         torch.manual_seed(0)
         method = Byol(build_encoder(config.encoder), config.byol)
-        ours = Trainer(method, sources, Preprocessing(std=0.2), config, Path(folder))
+        ours = Trainer(
+            method, Supply(sources, Preprocessing(std=0.2), config), config, Path(folder)
+        )
         plain = Plain(config, sources, ours.fabric.device)
         rates: dict[str, list[float]] = {"ours": [], "plain": []}
         for turn in range(turns + 1):
@@ -251,7 +254,9 @@ def repeats(config: PretrainConfig, n_steps: int) -> bool:
             torch.manual_seed(0)
             method = Byol(build_encoder(config.encoder), config.byol)
             sources = corpus(2 * config.train.batch_size)
-            run = Trainer(method, sources, Preprocessing(std=0.2), config, Path(folder))
+            run = Trainer(
+                method, Supply(sources, Preprocessing(std=0.2), config), config, Path(folder)
+            )
             run.run(stop_after=n_steps)
             found.append([one.detach().cpu() for one in run.method.state_dict().values()])
     return all(torch.equal(one, other) for one, other in zip(*found, strict=True))

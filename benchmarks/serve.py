@@ -80,7 +80,7 @@ def make_index(folder: Path, rows: int) -> Path:
 @contextmanager
 def server(index: Path, folder: Path, options: Sequence[str] = ()):
     """Serve the index on a free port; gives address and process id."""
-    command = [sys.executable, "-m", "skylobe.cli.main", "serve", str(index), "--port", "0"]
+    command = [sys.executable, "-m", "skylobe.cli", "serve", str(index), "--port", "0"]
     command += ["--tags", str(folder / "tags.json"), *options]
     environment = os.environ | {"PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:

@@ -26,6 +26,7 @@ from skylobe.learning.loop import Trainer
 from skylobe.learning.methods import Byol
 from skylobe.learning.recipes import RECIPES
 from skylobe.learning.settings import PretrainConfig
+from skylobe.learning.supply import Supply
 from skylobe.models.encoder import Conv3x3, build_encoder
 from skylobe.models.precision import computes_in_bf16, flush_denormals
 from skylobe.models.settings import Preprocessing
@@ -53,7 +54,9 @@ def trainer(config: PretrainConfig, folder: Path, *, plain: bool) -> Trainer:
                 module.__class__ = nn.Conv2d
     sources = corpus(2 * config.train.batch_size)
     measures = torch.randn(len(sources), N_MEASURES)
-    return Trainer(method, sources, Preprocessing(std=0.2), config, folder, measures=measures)
+    return Trainer(
+        method, Supply(sources, Preprocessing(std=0.2), config, measures), config, folder
+    )
 
 
 def seconds(task: Callable[[], object]) -> float:

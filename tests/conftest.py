@@ -2,7 +2,9 @@
 
 import os
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # one core each: threads of several workers wait for each other
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # one core each: threads of several workers wait for each other
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from pathlib import Path

@@ -14,6 +14,7 @@ from skylobe.learning.loop import Trainer
 from skylobe.learning.methods import Byol
 from skylobe.learning.pretrain import pretrain
 from skylobe.learning.settings import ByolConfig, PretrainConfig, TrainConfig, ViewConfig
+from skylobe.learning.supply import Supply
 from skylobe.models.embed import embed
 from skylobe.models.encoder import build_encoder
 from skylobe.models.model import Model, save_model
@@ -91,9 +92,11 @@ def test_training_embedding_and_search_see_the_same_tensor(corpus, tmp_path):
     )
     preprocessing = skylobe.load_model(_tiny_model(tmp_path)).preprocessing
     method = Byol(build_encoder(config.encoder))
-    run = Trainer(method, corpus, preprocessing, config, tmp_path / "run")
-    first, second = run.draw_views()
-    prepared = prepare(corpus.images[run.sources()], preprocessing, pixel_scale=corpus.pixel_scale)
+    run = Trainer(method, Supply(corpus, preprocessing, config), config, tmp_path / "run")
+    first, second = run.supply.views(0)
+    prepared = prepare(
+        corpus.images[run.supply.sources(0)], preprocessing, pixel_scale=corpus.pixel_scale
+    )
     torch.testing.assert_close(first, prepared, atol=1e-4, rtol=0)
     torch.testing.assert_close(second, prepared, atol=1e-4, rtol=0)
 

@@ -10,7 +10,7 @@ import sys
 @contextlib.contextmanager
 def served(folder, tmp_path, *more):
     """Serve an index on a free port; gives the address, with what was asked of the options."""
-    command = [sys.executable, "-m", "skylobe.cli.main", "serve", str(folder), "--port", "0"]
+    command = [sys.executable, "-m", "skylobe.cli", "serve", str(folder), "--port", "0"]
     command += [
         "--model",
         str(folder.parent / "small"),

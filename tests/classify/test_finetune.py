@@ -6,13 +6,14 @@ import pytest
 import torch
 
 from conftest import STILL, lobes
-from skylobe.classify.finetune import finetune, finetune_many, predict_logits
+from skylobe.classify.finetune import finetune, finetune_many
 from skylobe.core.errors import CheckpointError, ConfigError, DataError
-from skylobe.learning.labels import class_weights
+from skylobe.learning.labels import class_weights, split
 from skylobe.learning.network import build_network, frozen_blocks, parameter_groups
 from skylobe.learning.schedule import learning_rate
-from skylobe.learning.settings import FinetuneConfig, ViewConfig
+from skylobe.learning.settings import ViewConfig
 from skylobe.learning.tuning import Loop, cache_maps, view_config
+from skylobe.learning.tuning_settings import FinetuneConfig
 from skylobe.models.embed import dihedral_views, features
 from skylobe.models.encoder import build_encoder
 from skylobe.models.model import Model
@@ -20,6 +21,10 @@ from skylobe.models.prepare import prepare
 from skylobe.models.settings import EncoderConfig, Preprocessing
 
 CONFIG = FinetuneConfig(epochs=3, batch_size=16, lr=0.01, views=STILL, accelerator="cpu")
+
+
+def predict_logits(classifier, image_set):
+    return classifier.logits(classifier.vectors(image_set))
 
 
 @pytest.fixture
@@ -119,7 +124,7 @@ def test_trainings_run_as_one_take_the_steps_they_would_take_alone(model, n_bloc
 def test_each_training_of_several_keeps_its_own_seed(model):
     configs = [replace(CONFIG, seed=seed, n_blocks=1) for seed in (3, 4)]
     one, other = finetune_many(model, [lobes(20), lobes(20)], configs)
-    assert one.config.seed == 3
+    assert one.provenance["config"]["seed"] == 3
     assert not np.allclose(predict_logits(one, lobes(20)), predict_logits(other, lobes(20)))
 
 
@@ -148,8 +153,10 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been(model, tmp_path):
 def test_early_stopping_keeps_the_best_weights_and_the_validation_rows_apart(model):
     config = replace(CONFIG, epochs=40, validation_share=0.25, patience=2)
     tuned = finetune(model, lobes(80), config)
-    assert 15 <= len(tuned.validation_rows) <= 25
-    assert set(lobes(80).labels[tuned.validation_rows]) == {0, 1}
+    held_out = split(lobes(80), config)
+    assert 15 <= tuned.provenance["held_out"] == len(held_out.held_out) <= 25
+    assert set(held_out.validation.labels) == {0, 1}
+    assert len(tuned.reference) == 80 - len(held_out.held_out)
 
 
 def test_early_stopping_judges_whole_images_when_frozen_blocks_are_cached(model):
@@ -168,10 +175,10 @@ def test_a_stopped_training_remembers_its_best_weights(model, tmp_path):
     straight = finetune(model, lobes(80), config)
     assert np.array_equal(predict_logits(resumed, lobes(80)), predict_logits(straight, lobes(80)))
     other = replace(lobes(80), labels=1 - lobes(80).labels)
-    with pytest.raises(CheckpointError, match="other labels"):
+    with pytest.raises(CheckpointError, match="differs in labels"):
         finetune(model, other, config, folder=tmp_path)
     other = replace(lobes(80), images=lobes(80).images.flip(2))
-    with pytest.raises(CheckpointError, match="other labels, images"):
+    with pytest.raises(CheckpointError, match="differs in images;"):
         finetune(model, other, config, folder=tmp_path)
 
 

@@ -158,7 +158,7 @@ def test_no_more_than_two_parts_are_read_at_once(catalogue: Path):
 
     parts = [[source] for source in predicting.list_sources(catalogue)]
     steps = predicting._read_ahead(
-        Counting(), iter(parts), lambda one: predict.Reading(one.source_id)
+        Counting(), iter(parts), lambda one: predicting.Reading(one.source_id)
     )
     for number, _ in enumerate(steps, start=1):
         assert len(begun) <= number + 1

@@ -9,12 +9,13 @@ import torch
 
 from conftest import lobes
 from skylobe.classify import report as run_report
+from skylobe.classify import sentences
 from skylobe.classify.adapt import adapt, fit_head
 from skylobe.classify.classifier import Classifier, describe
 from skylobe.classify.decide import Decisions, decide, write_decisions
-from skylobe.classify.fast_curves import fast_curves
-from skylobe.classify.report import RunReport
+from skylobe.classify.fast_curves import FastCurves, fast_curves
 from skylobe.classify.scores import summarise
+from skylobe.classify.sentences import RunReport
 from skylobe.core.errors import ConfigError, DataError
 from skylobe.images.image_set import ImageSet
 from skylobe.models.encoder import build_encoder
@@ -56,9 +57,9 @@ def test_the_page_needs_nothing_and_says_what_was_done(classifier, decisions, tm
     assert "&lt;set&gt;" in page, "names are escaped"
     assert "<set>" not in page
     assert "skylobe evaluate --data &#39;a &lt;b&gt;&#39;" in page
-    for value in run_report.facts(report.score).values():
+    for value in sentences.facts(report.score).values():
         assert value in page
-    for row in run_report.class_rows(report.score):
+    for row in sentences.class_rows(report.score):
         assert all(f"<td>{cell}</td>" in page for cell in row)
 
 
@@ -78,7 +79,7 @@ def test_the_numbers_are_those_of_the_table_of_sources(classifier, decisions, tm
         assert one["predicted"] == max(shares, key=shares.get)
     low, high = clopper_pearson(score.n_errors, 60)
     expected = f"{score.error:.1f} % ({low:.1f}–{high:.1f}), {score.n_errors} of 60"
-    assert run_report.facts(score)["error"] == expected
+    assert sentences.facts(score)["error"] == expected
 
 
 def test_mistakes_are_mistakes_and_the_surest_come_first(decisions):
@@ -101,12 +102,12 @@ def _with(decisions: Decisions, right: float) -> Decisions:
 
 def test_the_sentences_follow_the_numbers(classifier, decisions, tmp_path: Path):
     perfect, poor = (_report(classifier, _with(decisions, share)) for share in (1.0, 0.6))
-    assert run_report.on_classes(perfect) == "No source was given another class than its own."
-    assert "cannot tell" in run_report.on_calibration(perfect)
-    assert "more than the 90 %" in run_report.on_sets(perfect)
-    assert "not chance" in run_report.on_calibration(poor)
-    assert "fewer than the 90 %" in run_report.on_sets(poor)
-    assert "24 of 60 sources another class" in run_report.on_error(poor)
+    assert sentences.on_classes(perfect) == "No source was given another class than its own."
+    assert "cannot tell" in sentences.on_calibration(perfect)
+    assert "more than the 90 %" in sentences.on_sets(perfect)
+    assert "not chance" in sentences.on_calibration(poor)
+    assert "fewer than the 90 %" in sentences.on_sets(poor)
+    assert "24 of 60 sources another class" in sentences.on_error(poor)
     page = run_report.write(perfect, tmp_path / "page.html").read_text()
     assert "sure and wrong" not in page, "there is no gallery of no mistakes"
 
@@ -120,14 +121,14 @@ def test_seen_images_and_missing_calibration_are_said(classifier, decisions, tmp
     assert "3 of the 60 images are among those that the classifier was trained" in page
     assert "saved without calibration" in page
     assert "lr 0.5" in page
-    assert run_report.facts(summarise(seen))["error where decided"] == "none"
+    assert sentences.facts(summarise(seen))["error where decided"] == "none"
 
 
 def test_the_curves_compare_draw_by_draw():
     ours = [CurvePoint(20, (30.0, 32.0, 34.0), 100), CurvePoint(90, (10.0,), 100)]
     theirs = [CurvePoint(20, (35.0, 37.0, 39.5), 100), CurvePoint(90, (9.0,), 100)]
-    curves = run_report.FastCurves({"a": ours, "b": theirs, "c": ours}, "set", 90, 0, 8)
-    against_b, against_c = run_report.on_curves(curves)
+    curves = FastCurves({"a": ours, "b": theirs, "c": ours}, "set", 90, 0, 8)
+    against_b, against_c = sentences.on_curves(curves)
     assert "−5.2 ± 0.2 at 20 labels, +1.0 at 90 labels" in against_b
     assert "apart at 20 (ahead)" in against_b
     assert "Nowhere" in against_c

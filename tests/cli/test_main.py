@@ -51,7 +51,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, st
 
 def test_help_comes_without_torch_and_quickly():
     script = (
-        "import sys; from skylobe import cli; code = cli.main(['--help']);"
+        "import sys; from skylobe.cli.main import main; code = main(['--help']);"
         "assert 'torch' not in sys.modules and 'pytest' not in sys.modules; sys.exit(code)"
     )
     done = subprocess.run(

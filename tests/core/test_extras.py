@@ -15,8 +15,8 @@ class Missing:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 
 sys.meta_path.insert(0, Missing())
-from skylobe import cli
-sys.exit(cli.main({arguments!r}))
+from skylobe.cli.main import main
+sys.exit(main({arguments!r}))
 """
 
 

@@ -13,9 +13,9 @@ from skylobe.experiments import (
     registry,
     timings,
 )
+from skylobe.experiments.outcome import Outcome
 from skylobe.experiments.paper import FIGURE_7_BLOCKS, TABLE_6, TIMINGS
 from skylobe.experiments.scale import Scale
-from skylobe.experiments.trainings import Outcome
 from skylobe.images import datasets
 from skylobe.learning.recipes import finetune_recipe
 from skylobe.models.loading import load_model

@@ -8,14 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from skylobe.experiments.retrieval import (
-    Pool,
-    average_precision,
-    load_pool,
-    precision,
-    similarities,
-    tabulate,
-)
+from skylobe.experiments.pool import Pool, load_pool
+from skylobe.experiments.retrieval import average_precision, precision, similarities, tabulate
 from skylobe.images.image_set import ImageSet
 
 

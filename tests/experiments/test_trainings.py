@@ -8,8 +8,9 @@ from skylobe.classify.adapt import adapt
 from skylobe.classify.scores import score
 from skylobe.classify.settings import AdaptConfig
 from skylobe.experiments import trainings
-from skylobe.experiments.trainings import Outcome, Training, run
-from skylobe.learning.settings import FinetuneConfig
+from skylobe.experiments.outcome import Outcome
+from skylobe.experiments.trainings import Training, run
+from skylobe.learning.tuning_settings import FinetuneConfig
 from skylobe.models.encoder import build_encoder
 from skylobe.models.model import Model
 from skylobe.models.settings import EncoderConfig, Preprocessing

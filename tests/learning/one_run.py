@@ -16,6 +16,7 @@ from skylobe.core.errors import SkylobeError
 from skylobe.learning import loop
 from skylobe.learning.methods import Byol
 from skylobe.learning.settings import ByolConfig, PretrainConfig, TrainConfig, ViewConfig
+from skylobe.learning.supply import Supply
 from skylobe.models.encoder import build_encoder
 from skylobe.models.settings import EncoderConfig, Preprocessing
 
@@ -47,7 +48,9 @@ def trainer(folder, **settings):
     torch.manual_seed(0)
     config = replace(TINY, train=replace(TINY.train, **settings))
     method = Byol(build_encoder(config.encoder), config.byol)
-    return loop.Trainer(method, lobes(40), Preprocessing(mean=0.1, std=0.2), config, folder)
+    return loop.Trainer(
+        method, Supply(lobes(40), Preprocessing(mean=0.1, std=0.2), config), config, folder
+    )
 
 
 if __name__ == "__main__":

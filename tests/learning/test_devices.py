@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,10 @@ from learning import one_run
 from skylobe.core.errors import ConfigError
 from skylobe.learning import loop
 from skylobe.learning.devices import Part
-from skylobe.learning.state import STATE_FILE
+from skylobe.learning.loop import STATE_FILE
 
 SCRIPT = Path(one_run.__file__)
+TESTS = str(Path(__file__).parents[1])  # what the script imports lies there
 LAUNCHER = ["-m", "torch.distributed.run", "--standalone"]
 
 
@@ -23,7 +25,12 @@ def start(folder, *, steps=0, processes=1, backend="eager", **settings):
     launcher = [*LAUNCHER, f"--nproc_per_node={processes}"] if processes > 1 else []
     command = [sys.executable, *launcher, str(SCRIPT)]
     command += [str(folder), str(steps), backend, json.dumps(settings)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    env = os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, [TESTS, os.environ.get("PYTHONPATH")]))
+    }
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=False, env=env
+    )
 
 
 def losses(folder):
@@ -50,10 +57,11 @@ def alone(tmp_path_factory):
 GRADIENT = """
 import copy, torch
 from torch import distributed, nn
-from skylobe.methods import Byol
-from skylobe.config import ByolConfig, EncoderConfig
-from skylobe.encoder import build_encoder
-from skylobe.synchronised import synchronise_batch_norm
+from skylobe.learning.methods import Byol
+from skylobe.learning.settings import ByolConfig
+from skylobe.models.settings import EncoderConfig
+from skylobe.models.encoder import build_encoder
+from skylobe.learning.synchronised import synchronise_batch_norm
 
 distributed.init_process_group("gloo")
 torch.manual_seed(0)

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from conftest import STILL
 from skylobe.core.errors import CheckpointError
 from skylobe.images.image_set import ImageSet
-from skylobe.learning import loop
+from skylobe.learning import supply
 from skylobe.learning.devices import Part
 from skylobe.learning.feeding import Resident, Streamed, central, fits, image_rows
 from skylobe.learning.loop import Trainer
 from skylobe.learning.methods import Byol
 from skylobe.learning.schedule import Plan, batch_sources, epoch_order
 from skylobe.learning.settings import ByolConfig, PretrainConfig, TrainConfig, ViewConfig
+from skylobe.learning.supply import Supply
 from skylobe.learning.views import make_views
 from skylobe.models.encoder import build_encoder
 from skylobe.models.settings import EncoderConfig, Preprocessing
@@ -158,7 +159,7 @@ def tiny_run(folder, corpus, **settings):
     config = replace(SMALL, train=replace(SMALL.train, **settings))
     torch.manual_seed(0)
     method = Byol(build_encoder(config.encoder), config.byol)
-    return Trainer(method, corpus, Preprocessing(mean=0.1, std=0.2), config, folder)
+    return Trainer(method, Supply(corpus, Preprocessing(mean=0.1, std=0.2), config), config, folder)
 
 
 @pytest.mark.parametrize("window", [None, 4096])
@@ -197,12 +198,12 @@ def test_a_run_keeps_the_order_in_which_it_was_begun(tmp_path, monkeypatch):
     corpus = tiny_corpus(200)
     tiny_run(tmp_path / "streamed", corpus, window=48).run(stop_after=2)
     roomy = tiny_run(tmp_path / "streamed", corpus)
-    assert roomy.feed.window is None
+    assert roomy.supply.feed.window is None
     roomy.resume()
-    assert roomy.feed.window == 48
+    assert roomy.supply.feed.window == 48
     tiny_run(tmp_path / "whole", corpus).run(stop_after=2)
-    monkeypatch.setattr(loop, "WINDOW", 48)
-    monkeypatch.setattr(loop, "fits", lambda *known: False)
+    monkeypatch.setattr(supply, "WINDOW", 48)
+    monkeypatch.setattr(supply, "fits", lambda *known: False)
     with pytest.raises(CheckpointError, match="whole corpus on the device"):
         tiny_run(tmp_path / "whole", corpus).resume()
 

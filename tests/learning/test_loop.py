@@ -14,7 +14,7 @@ import torch
 from conftest import lobes
 from skylobe.core.errors import CheckpointError, CollapseError, ConfigError, DeviceMemoryError
 from skylobe.learning.feeding import image_rows
-from skylobe.learning.loop import Trainer
+from skylobe.learning.loop import STATE_FILE, Trainer
 from skylobe.learning.methods import Byol
 from skylobe.learning.monitor import monitor_steps
 from skylobe.learning.schedule import Plan, batch_sources, learning_rate
@@ -26,7 +26,7 @@ from skylobe.learning.settings import (
     TrainConfig,
     ViewConfig,
 )
-from skylobe.learning.state import STATE_FILE
+from skylobe.learning.supply import Supply
 from skylobe.models.encoder import build_encoder
 from skylobe.models.settings import EncoderConfig, Preprocessing
 
@@ -44,7 +44,9 @@ def trainer(folder, config=TINY, corpus=None, watch=None):
     torch.manual_seed(0)
     method = Byol(build_encoder(config.encoder), config.byol)
     corpus = lobes(40) if corpus is None else corpus
-    return Trainer(method, corpus, Preprocessing(mean=0.1, std=0.2), config, folder, watch)
+    return Trainer(
+        method, Supply(corpus, Preprocessing(mean=0.1, std=0.2), config), config, folder, watch
+    )
 
 
 def weights(run):
@@ -145,7 +147,7 @@ def test_config_is_left_as_it_was(tmp_path):
 def test_training_state_of_other_settings_is_refused(tmp_path):
     trainer(tmp_path).run(stop_after=2)
     other = replace(TINY, train=replace(TINY.train, epochs=5))
-    with pytest.raises(CheckpointError, match="another corpus or schedule"):
+    with pytest.raises(CheckpointError, match="differs in corpus or schedule"):
         trainer(tmp_path, other).run()
     (tmp_path / STATE_FILE).write_bytes(b"PK half a file")
     with pytest.raises(CheckpointError, match=STATE_FILE):
@@ -218,7 +220,7 @@ def test_a_full_device_ends_in_a_sentence_and_keeps_the_state(tmp_path, error):
 
 def test_other_errors_are_left_as_they_are(tmp_path):
     run = trainer(tmp_path)
-    run.rows = None
+    run.supply = None
     with pytest.raises(AttributeError):
         run.run()
 

@@ -23,6 +23,7 @@ from skylobe.learning.settings import (
     VicregConfig,
     ViewConfig,
 )
+from skylobe.learning.supply import Supply
 from skylobe.models.encoder import build_encoder
 from skylobe.models.settings import EncoderConfig, Preprocessing
 from skylobe.scores.health import feature_spread
@@ -42,7 +43,9 @@ def trainer(folder, name, **changes):
     config = replace(TINY, method=name, **changes)
     torch.manual_seed(0)
     method = build_method(build_encoder(config.encoder), config)
-    return Trainer(method, lobes(40), Preprocessing(mean=0.1, std=0.2), config, folder)
+    return Trainer(
+        method, Supply(lobes(40), Preprocessing(mean=0.1, std=0.2), config), config, folder
+    )
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -4,7 +4,8 @@ from skylobe.classify.settings import AdaptConfig
 from skylobe.core.errors import ConfigError
 from skylobe.core.settings import from_dict, to_dict
 from skylobe.learning.recipes import finetune_recipe, recipe
-from skylobe.learning.settings import FinetuneConfig, PretrainConfig
+from skylobe.learning.settings import PretrainConfig
+from skylobe.learning.tuning_settings import FinetuneConfig
 
 
 @pytest.mark.parametrize("name", ["paper", "skylobe"])

@@ -4,7 +4,7 @@ from PIL import Image
 
 from skylobe.core import plotting
 from skylobe.images import gallery
-from skylobe.scores import figures
+from skylobe.scores import curve_figures, figures
 from skylobe.scores.curves import CurvePoint
 
 
@@ -36,7 +36,7 @@ def test_the_scale_bar_is_round_and_fits(width, bar):
 
 
 def test_a_label_curve_names_axes_units_and_models(curves):
-    panel = figures.label_curve(curves, n_classes=4).axes[0]
+    panel = curve_figures.label_curve(curves, n_classes=4).axes[0]
     assert panel.get_ylabel() == "test error (%)"
     assert panel.get_xlabel() == "labels used (all 4 classes)"
     assert [text.get_text() for text in panel.get_legend().get_texts()] == ["ours", "untrained"]
@@ -51,13 +51,14 @@ def test_a_confusion_matrix_counts():
 
 
 def test_figures_are_written_in_the_format_of_their_ending(tmp_path, curves):
-    path = plotting.save(figures.label_curve(curves), tmp_path / "curve.png")
+    path = plotting.save(curve_figures.label_curve(curves), tmp_path / "curve.png")
     with Image.open(path) as picture:
         assert picture.width > 500
     assert (
-        plotting.save(figures.label_curve(curves), tmp_path / "c.pdf").read_bytes()[:4] == b"%PDF"
+        plotting.save(curve_figures.label_curve(curves), tmp_path / "c.pdf").read_bytes()[:4]
+        == b"%PDF"
     )
-    assert plotting.to_data_uri(figures.label_curve(curves)).startswith(
+    assert plotting.to_data_uri(curve_figures.label_curve(curves)).startswith(
         "data:image/png;base64,iVBOR"
     )
 
@@ -88,7 +89,7 @@ def test_the_risk_curve_ends_at_the_error_of_all_and_begins_with_the_surest():
 
 def test_the_ends_of_curves_are_labelled_without_overlap():
     same = {name: [CurvePoint(10, (20.0,), 200)] for name in ("a", "b", "c")}
-    figure = figures.label_curve(same)
+    figure = curve_figures.label_curve(same)
     figure.canvas.draw()
     boxes = [text.get_window_extent() for text in figure.axes[0].texts]
     assert len(boxes) == 3

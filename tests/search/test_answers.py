@@ -14,7 +14,7 @@ from search.making import embeddings_of, small_model
 from skylobe.core.errors import ConfigError, DataError
 from skylobe.models.embed import embed
 from skylobe.models.embeddings import Embeddings
-from skylobe.search import answers, checks, queries
+from skylobe.search import checks, queries, unusual
 from skylobe.search.answers import Wanted, ask
 from skylobe.search.queries import Doors, of_row
 from skylobe.search.store import SourceIndex
@@ -196,8 +196,8 @@ def test_an_index_without_positions_answers_too(tmp_path):
 def test_what_is_usual_follows_the_index(tmp_path):
     image_set = lobes(30)
     made = SourceIndex.create(tmp_path / "i", image_set, embeddings_of(image_set), small_model())
-    before = answers.usual(made)
+    before = unusual.usual(made)
     made.delete(["synthetic-1", "synthetic-2"])
-    after = answers.usual(made)
+    after = unusual.usual(made)
     assert len(before) == 30
     assert len(after) == 28

@@ -10,9 +10,9 @@ from conftest import lobes
 from search.making import small_model
 from skylobe.core.errors import ConfigError, DataError
 from skylobe.models.embeddings import Embeddings
-from skylobe.search import latent_map, pictures, readout
+from skylobe.search import latent_map, pictures, placing, readout
 from skylobe.search.answers import ask
-from skylobe.search.latent_map import LatentMap
+from skylobe.search.map_record import LatentMap
 from skylobe.search.queries import combined, of_row
 from skylobe.search.store import SourceIndex
 
@@ -45,8 +45,8 @@ def test_umap_keeps_the_classes_apart_and_places_new_sources_among_their_own(ind
     labels = index.column("label")
     one, two = (umap.points[labels == name] for name in ("one", "two"))
     assert np.linalg.norm(one.mean(0) - two.mean(0)) > 2 * one.std()
-    assert latent_map.placing_error(umap, index) < 0.1
-    new = latent_map.place(umap, index, index.vectors(np.arange(10)))
+    assert placing.placing_error(umap, index) < 0.1
+    new = placing.place(umap, index, index.vectors(np.arange(10)))
     own = np.linalg.norm(new - umap.points[:10], axis=1)
     assert np.median(own) < 0.05 * np.ptp(umap.points)
 

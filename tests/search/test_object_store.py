@@ -7,6 +7,7 @@ from search.making import embeddings_of, small_model
 from skylobe.app.state import open_state
 from skylobe.core.errors import ConfigError, DataError
 from skylobe.search import latent_map
+from skylobe.search.map_record import LatentMap
 from skylobe.search.queries import Doors
 from skylobe.search.store import SourceIndex
 
@@ -35,8 +36,8 @@ def test_it_answers_as_the_folder_does(local, remote):
 
 def test_the_map_is_fetched_and_a_new_one_stays_in_the_cache(folder, local, remote):
     assert remote.folder != folder
-    kept = latent_map.LatentMap.load(remote.folder)
-    np.testing.assert_array_equal(kept.points, latent_map.LatentMap.load(folder).points)
+    kept = LatentMap.load(remote.folder)
+    np.testing.assert_array_equal(kept.points, LatentMap.load(folder).points)
     before = sorted(path for path in folder.rglob("*"))
     latent_map.of_index(remote, method="pca", again=True, seed=5)
     assert sorted(path for path in folder.rglob("*")) == before

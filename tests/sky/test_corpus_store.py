@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from skylobe.core.errors import ConfigError, DataError, StorageError
 from skylobe.sky.corpus.exclusion import Exclusion
-from skylobe.sky.corpus.store import Corpus, CorpusSettings, Rows
+from skylobe.sky.corpus.rows import Rows
+from skylobe.sky.corpus.store import Corpus, CorpusSettings
 
 SETTINGS = CorpusSettings("VLA FIRST", 8, 1.8)
 NOTHING = Exclusion.of_nothing()

@@ -16,7 +16,8 @@ from skylobe.core.errors import (
 )
 from skylobe.sky.corpus.draw import draw
 from skylobe.sky.corpus.exclusion import Exclusion
-from skylobe.sky.corpus.fill import FillConfig, Gate, fill
+from skylobe.sky.corpus.fill import FillConfig, fill
+from skylobe.sky.corpus.gate import Gate
 from skylobe.sky.corpus.store import Corpus, CorpusSettings
 from skylobe.sky.cutout import Cutout
 from skylobe.sky.rendering.render import Components, FieldRenderer, RenderConfig

@@ -16,7 +16,7 @@ from skylobe.app.schema import (
     ExportRequest,
     SearchAnswer,
     SearchRequest,
-    Selection,
+    Selected,
     SelectionRequest,
 )
 from skylobe.app.state import State, number
@@ -75,10 +75,10 @@ def find(state: State, asked: SearchRequest) -> Answers:
     return answers.ask(state.index, query, asked.n, wanted, same_source=asked.same_source)
 
 
-def select(state: State, asked: SelectionRequest) -> Selection:
+def select(state: State, asked: SelectionRequest) -> Selected:
     """List the sources inside a polygon of the map."""
     rows = _inside(state, asked.polygon)
-    return Selection(count=len(rows), sources=state.sources(rows[: asked.n]))
+    return Selected(count=len(rows), sources=state.sources(rows[: asked.n]))
 
 
 def write(state: State, asked: ExportRequest) -> tuple[str, bytes]:

@@ -19,8 +19,8 @@ from scipy.spatial import cKDTree
 from skylobe.app.schema import Colour
 from skylobe.core.errors import ConfigError
 from skylobe.core.extras import optional
-from skylobe.search import latent_map
-from skylobe.search.latent_map import LatentMap
+from skylobe.search import latent_map, placing
+from skylobe.search.map_record import LatentMap
 from skylobe.search.store import SourceIndex
 
 Extent = tuple[float, float, float, float]  # x0, x1, y0, y1
@@ -95,13 +95,13 @@ class MapView:
         return np.asarray(self._by_row[rows])
 
     def place(self, vector: Float[np.ndarray, " feature"]) -> Float[np.ndarray, " 2"]:
-        """Place a query among its neighbours, as ``latent_map.place`` does."""
+        """Place a query among its neighbours, as ``placing.place`` does."""
         mapped = np.isfinite(self._by_row[:, 0])
         among = None if mapped.all() else mapped
-        found = self.index.search(vector[None], latent_map.PLACING + 1, among=among)
+        found = self.index.search(vector[None], placing.PLACING + 1, among=among)
         points = self._by_row[found.rows].astype(np.float64)
         similarity = found.similarity.astype(np.float64)
-        return np.asarray(latent_map.among_neighbours(points, similarity)[0])
+        return np.asarray(placing.among_neighbours(points, similarity)[0])
 
     def nearest(self, x: float, y: float, radius: float) -> int | None:
         """Give the row of the nearest point within a radius, in the map's own units."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from skylobe.app import limits
-from skylobe.search.answers import SAME_SOURCE
+from skylobe.search.unusual import SAME_SOURCE
 
 Term = Annotated[str, Field(min_length=1, max_length=300)]
 Tag = Annotated[str, Field(min_length=1, max_length=limits.TAG_LENGTH)]
@@ -13,13 +13,13 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 Vertex = tuple[Number, Number]
 
 
-class Request(BaseModel):
+class Body(BaseModel):
     """A request; what it does not know is refused."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class SearchRequest(Request):
+class SearchRequest(Body):
     """What to search for, and among which sources.
 
     A term is an id of the index, a position in any notation, an object's name where the server looks names
@@ -38,14 +38,14 @@ class SearchRequest(Request):
     n: int = Field(default=24, ge=1, le=limits.ANSWERS)
 
 
-class SelectionRequest(Request):
+class SelectionRequest(Body):
     """Sources inside a polygon of the map."""
 
     polygon: list[Vertex] = Field(min_length=3, max_length=limits.VERTICES)
     n: int = Field(default=60, ge=1, le=limits.ANSWERS)
 
 
-class ExportRequest(Request):
+class ExportRequest(Body):
     """Which sources to write into a file: those that answer a search, or those of a polygon, or some."""
 
     format: str = Field(description=".fits, .vot, .ecsv, .csv, .parquet, .reg or .moc.fits")
@@ -55,7 +55,7 @@ class ExportRequest(Request):
     tagged: bool = Field(default=False, description="All sources that have a tag.")
 
 
-class TagRequest(Request):
+class TagRequest(Body):
     """Tags to put on sources, and to take off; without either they count as looked at."""
 
     ids: list[Term] = Field(min_length=1, max_length=limits.TAGGED_AT_ONCE)
@@ -64,13 +64,13 @@ class TagRequest(Request):
     forget: bool = Field(default=False, description="As if never looked at.")
 
 
-class TrainingRequest(Request):
+class TrainingRequest(Body):
     """Which tags are classes; all, if none is named."""
 
     classes: list[Tag] = Field(default=[], max_length=limits.TAGS)
 
 
-class Source(BaseModel):
+class SourceFacts(BaseModel):
     """A source of the index."""
 
     id: str
@@ -87,7 +87,7 @@ class Source(BaseModel):
     y: float | None = Field(description="On the map.")
 
 
-class Answer(Source):
+class Answer(SourceFacts):
     """A source that answers a search."""
 
     rank: int
@@ -125,11 +125,11 @@ class Upload(BaseModel):
     thumbnail: str | None
 
 
-class Selection(BaseModel):
+class Selected(BaseModel):
     """Sources inside a polygon."""
 
     count: int
-    sources: list[Source]
+    sources: list[SourceFacts]
 
 
 class Colour(BaseModel):
@@ -177,7 +177,7 @@ class TagFacts(BaseModel):
     looked_at: int
 
 
-class Proposal(Source):
+class Proposal(SourceFacts):
     """A source worth a look."""
 
     guesses: dict[str, float] = Field(description="Belief in each tag, 0 to 1, not calibrated.")

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 import skylobe
-from skylobe.app import api
+from skylobe.app.routes import routes
 from skylobe.app.security import Guard
 from skylobe.app.state import State
 from skylobe.core import pages
@@ -54,7 +54,7 @@ def build(
         docs_url=None,  # FastAPI's own page needs scripts from another host
         redoc_url=None,
     )
-    app.include_router(api.routes(state))
+    app.include_router(routes(state))
     _add_pages(app)
     _add_refusals(app, state)
     return Guard(app, token, hosts)

@@ -17,11 +17,11 @@ from skylobe.app import limits, pictures
 from skylobe.app.links import links
 from skylobe.app.mapping import MapView
 from skylobe.app.proposals import Proposer
-from skylobe.app.schema import Source
+from skylobe.app.schema import SourceFacts
 from skylobe.app.tags import TagStore
 from skylobe.app.uploads import read_upload, shown_name
 from skylobe.core.errors import ConfigError, DataError
-from skylobe.search.latent_map import FOLDER, NOTE
+from skylobe.search.map_record import FOLDER, NOTE
 from skylobe.search.queries import Doors, Query
 from skylobe.search.store import SourceIndex
 
@@ -113,7 +113,7 @@ class State:
             )
         return self.view
 
-    def sources(self, rows: Int[np.ndarray, " row"]) -> list[Source]:
+    def sources(self, rows: Int[np.ndarray, " row"]) -> list[SourceFacts]:
         """Tell all about some sources, thumbnails included."""
         index, tagged = self.index, self.tags.all()
         columns = index.facts.take(rows).to_pydict()
@@ -126,7 +126,7 @@ class State:
         for at, name in enumerate(columns["id"]):
             ra, dec = columns["ra"][at], columns["dec"][at]
             told.append(
-                Source(
+                SourceFacts(
                     id=name,
                     ra=ra,
                     dec=dec,

@@ -37,7 +37,7 @@ class Classifier:
         head: Vectors to logits.
         class_names: Name of each logit.
         n_views: Views averaged in each embedding.
-        with_measures: The vectors are embeddings followed by the measures of shape (``images.morphology``).
+        with_measures: The vectors are embeddings followed by measures of shape (``images.morphology``).
         calibration: From logits to probabilities, and when to abstain.
         reference: Unit embeddings of the training sources.
         provenance: Data, settings and versions.

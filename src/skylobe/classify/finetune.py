@@ -5,15 +5,12 @@ their seed and their labels alone can run as one (``finetune_many``), with stack
 """
 
 import copy
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import torch
-from jaxtyping import Float
-from numpy.typing import NDArray
-from rich.progress import track
+from rich.progress import Progress
 
 from skylobe.classify.classifier import Classifier, unit
 from skylobe.core.errors import DataError
@@ -21,38 +18,16 @@ from skylobe.core.settings import to_dict
 from skylobe.core.version import versions
 from skylobe.images.image_set import ImageSet
 from skylobe.images.labels import labelled_sources
-from skylobe.learning.labels import labels_of, split
-from skylobe.learning.network import build_network
-from skylobe.learning.settings import FinetuneConfig
-from skylobe.learning.tuning import Best, Loop, insist_finite, resume, save
-from skylobe.models.embed import embed, features
-from skylobe.models.head import Head
-from skylobe.models.inference import fastest
+from skylobe.learning.labels import Parts, labels_of, split
+from skylobe.learning.network import Network, build_network
+from skylobe.learning.running import run
+from skylobe.learning.stopping import Best
+from skylobe.learning.tuning import CHECK_EVERY, Loop
+from skylobe.learning.tuning_settings import FinetuneConfig
+from skylobe.models.embed import embed
 from skylobe.models.model import Model
 from skylobe.models.precision import flush_denormals
-from skylobe.models.prepare import prepare
 from skylobe.scores.calibration import Calibration
-
-
-@dataclass(frozen=True)
-class Tuned:
-    """What a training gives.
-
-    Args:
-        model: Encoder, tuned as far as asked for, with its preprocessing.
-        head: Features to logits.
-        class_names: Name of each logit.
-        n_views: Views whose features are averaged when predicting.
-        validation_rows: Rows of the labelled set that were kept out of the training.
-        config: All settings.
-    """
-
-    model: Model
-    head: Head
-    class_names: tuple[str, ...]
-    n_views: int
-    validation_rows: NDArray[np.int64]
-    config: FinetuneConfig
 
 
 def finetune(
@@ -63,7 +38,7 @@ def finetune(
     folder: Path | None = None,
     progress: bool = False,
     stop_after: int | None = None,
-) -> Tuned:
+) -> Classifier:
     """Train a classifier.
 
     Args:
@@ -89,7 +64,7 @@ def finetune(
 
 def finetune_many(
     model: Model, labelled: Sequence[ImageSet], configs: Sequence[FinetuneConfig]
-) -> list[Tuned]:
+) -> list[Classifier]:
     """Train several classifiers as one, with stacked parameters.
 
     Each comes out as if it had been trained alone, up to rounding.
@@ -122,88 +97,56 @@ def _train(
     *,
     progress: bool,
     stop_after: int | None,
-) -> list[Tuned]:
-    parts = [
-        split(labelled_sources(one), config) for one, config in zip(labelled, configs, strict=True)
-    ]
+) -> list[Classifier]:
+    known = [labelled_sources(one) for one in labelled]
+    parts = [split(one, config) for one, config in zip(known, configs, strict=True)]
     n_classes = len(labelled[0].class_names)
     networks = [build_network(model, n_classes, config) for config in configs]
-    loop = Loop(networks, [part.train for part in parts], model.preprocessing, configs)
-    end = min(loop.plan.n_steps, stop_after or loop.plan.n_steps)
     best = Best(parts[0].validation, model.preprocessing, configs[0])
-    resume(loop, best, folder)
-    steps = range(loop.step, end)
-    for _ in track(steps, description="Fine-tuning", disable=not progress):
-        loss = loop.train_step()
-        if loop.step % 50 == 0 or loop.step == end:
-            insist_finite(loss, loop.step)
-        done = loop.step == end or (configs[0].patience is not None and best.exhausted(loop))
-        if folder is not None and (loop.step % 200 == 0 or done):
-            save(loop, best, folder)
-        if done:
-            break
+    sets = [part.train for part in parts]
+    loop = Loop(networks, sets, model.preprocessing, configs, best, folder)
+    loop.resume()
+    with _progress(loop, shown=progress):
+        run(loop, stop_after=stop_after, check_every=CHECK_EVERY)
     loop.write_back()
     best.restore(networks[0])
-    return [
-        Tuned(
-            Model(f"{model.name}, fine-tuned", network.encoder.eval(), model.preprocessing),
-            network.head.eval(),
-            labelled[0].class_names,
-            config.n_views,
-            part.held_out,
-            config,
-        )
-        for network, config, part in zip(networks, configs, parts, strict=True)
-    ]
+    return [_as_classifier(model, *each) for each in zip(networks, parts, configs, strict=True)]
 
 
-def predict_logits(
-    tuned: Tuned, image_set: ImageSet, *, batch_size: int = 256
-) -> Float[np.ndarray, "source class"]:
-    """Give each image its logits, features averaged over ``tuned.n_views`` views first."""
-    device = next(tuned.head.parameters()).device
-    encoder = fastest(tuned.model.encoder)
-    parts = []
-    for batch in image_set.images.split(batch_size):
-        images = prepare(
-            batch.to(device), tuned.model.preprocessing, pixel_scale=image_set.pixel_scale
-        )
-        found = features(encoder, images, n_views=tuned.n_views)
-        with torch.inference_mode():
-            parts.append(tuned.head(found).cpu())
-    return torch.cat(parts).numpy()
+@contextmanager
+def _progress(loop: Loop, *, shown: bool) -> Iterator[None]:
+    with Progress(disable=not shown) as bar:
+        task = bar.add_task("Fine-tuning", total=loop.plan.n_steps, completed=loop.step)
+        loop.show = lambda step: bar.update(task, completed=step)
+        yield
 
 
-def as_classifier(tuned: Tuned, labelled: ImageSet) -> Classifier:
-    """Add calibration and reference to a training, to use it on other images.
+def _as_classifier(
+    model: Model, network: Network, part: Parts, config: FinetuneConfig
+) -> Classifier:
+    """Add calibration and reference to what was trained.
 
     The calibration is learnt from the labels that were kept out; without them the probabilities stay as
     they are and every source is abstained from.
-
-    Args:
-        tuned: The training.
-        labelled: The set it was trained on.
     """
-    known = labelled_sources(labelled)
-    kept_in = np.setdiff1d(np.arange(len(known)), tuned.validation_rows)
-    calibration = Calibration()
-    if len(tuned.validation_rows):
-        held_out = known.select(tuned.validation_rows)
-        calibration = Calibration.fit(predict_logits(tuned, held_out), labels_of(held_out))
-    reference = embed(tuned.model, known.select(kept_in), n_views=tuned.n_views).vectors
-    return Classifier(
-        model=tuned.model,
-        head=copy.deepcopy(tuned.head).cpu(),
-        class_names=tuned.class_names,
-        n_views=tuned.n_views,
+    tuned = Model(f"{model.name}, fine-tuned", network.encoder.eval(), model.preprocessing)
+    classifier = Classifier(
+        model=tuned,
+        head=copy.deepcopy(network.head.eval()).cpu(),
+        class_names=part.train.class_names,
+        n_views=config.n_views,
         with_measures=False,
-        calibration=calibration,
-        reference=unit(reference),
+        calibration=Calibration(),
+        reference=unit(embed(tuned, part.train, n_views=config.n_views).vectors),
         provenance={
-            "data": labelled.name,
-            "labels": len(kept_in),
-            "held_out": len(tuned.validation_rows),
-            "config": to_dict(tuned.config),
+            "data": part.train.name,
+            "labels": len(part.train),
+            "held_out": len(part.held_out),
+            "config": to_dict(config),
             "versions": versions(),
         },
     )
+    if part.validation is None:
+        return classifier
+    logits = classifier.logits(classifier.vectors(part.validation))
+    return replace(classifier, calibration=Calibration.fit(logits, labels_of(part.validation)))

@@ -101,7 +101,7 @@ def evaluate(
         scores: CSV file to write: a row per source with its classes, probabilities and novelty.
     """
     typed = as_typed(evaluate, locals())  # before there are others than the arguments
-    from skylobe.classify import decide, fast_curves
+    from skylobe.classify import decide, fast_curves, sentences
     from skylobe.classify import report as run_report
     from skylobe.classify.classifier import load_classifier
     from skylobe.classify.scores import summarise
@@ -113,8 +113,8 @@ def evaluate(
     found = decide.decide(loaded, test_set, level=level, seen=seen, allow_missing=allow_missing)
     score = summarise(found)
     console = Console()
-    console.print(terminal.facts(run_report.facts(score)))
-    console.print(terminal.rows(run_report.CLASS_COLUMNS, run_report.class_rows(score)))
+    console.print(terminal.facts(sentences.facts(score)))
+    console.print(terminal.rows(sentences.CLASS_COLUMNS, sentences.class_rows(score)))
     curves = None
     if train is not None:
         images = datasets.load(train, split=train_split, **(train_options or {}))
@@ -128,7 +128,7 @@ def evaluate(
         settings = {"data": data, "split": split or "all", "level": f"{level:g}", "seen": seen}
         settings |= {name: str(one) for name, one in (options or {}).items()}
         commands = tuple(filter(None, [loaded.provenance.get("command"), typed]))
-        report = run_report.RunReport(loaded, found, score, settings, commands, curves)
+        report = sentences.RunReport(loaded, found, score, settings, commands, curves)
         run_report.write(report, out)
         console.print(f"Report: {out.resolve()}", soft_wrap=True)
 

@@ -1,4 +1,4 @@
-"""The command line: parser, config files, exit codes; what the commands do is in the other modules here."""
+"""The command line: parser, config files, exit codes; the other modules here do the work."""
 
 import argparse
 import dataclasses

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from skylobe.images.image_set import ImageSet
     from skylobe.models.model import Model
     from skylobe.search.answers import Wanted
-    from skylobe.search.latent_map import LatentMap
+    from skylobe.search.map_record import LatentMap
     from skylobe.search.queries import Doors, Query
     from skylobe.search.store import SourceIndex
 
@@ -57,8 +57,8 @@ def index(
     """
     from skylobe.images import datasets
     from skylobe.models import loading
-    from skylobe.search.answers import usual
     from skylobe.search.store import SourceIndex
+    from skylobe.search.unusual import usual
 
     console = Console()
     if data is None:
@@ -279,7 +279,7 @@ def draw_map(
         seed: Of the map.
     """
     from skylobe.core import plotting
-    from skylobe.search import latent_map, pictures, readout
+    from skylobe.search import latent_map, pictures, placing, readout
     from skylobe.search.store import SourceIndex
 
     opened = SourceIndex(index, device=device())
@@ -295,7 +295,7 @@ def draw_map(
     facts = {
         "sources": f"{len(made):,}",
         "variance kept": f"{100 * made.variance_kept:.2f} % in {len(made.axes)} components",
-        "placing error": f"{100 * latent_map.placing_error(made, opened):.2f} % of the map's width",
+        "placing error": f"{100 * placing.placing_error(made, opened):.2f} % of the map's width",
         "read from the embeddings": "; ".join(readings) or "nothing that enough sources have",
     }
     console.print(terminal.facts(facts))
@@ -405,14 +405,14 @@ def _over(
     """Embed a labelled set and place it on a map: points and class names."""
     from skylobe.images import datasets
     from skylobe.models import embed
-    from skylobe.search import latent_map, rows
+    from skylobe.search import placing, rows
     from skylobe.search.exact import as_unit
 
     image_set = datasets.load(over, **(options or {}))
     loaded = model_of(opened, model)
     vectors = embed.embed(loaded, image_set, n_views=opened.note.n_views, progress=True)
     unit = as_unit(vectors.vectors, vectors.source_ids)
-    return latent_map.place(made, opened, unit), rows.labels(image_set)
+    return placing.place(made, opened, unit), rows.labels(image_set)
 
 
 def _said(column: str) -> str:

@@ -50,8 +50,8 @@ def serve(
     from skylobe.app import serving
     from skylobe.app.security import hosts_of
     from skylobe.app.state import open_state
-    from skylobe.search.answers import usual
     from skylobe.search.store import SourceIndex
+    from skylobe.search.unusual import usual
 
     token = token or os.environ.get(TOKEN) or None
     if token is not None and not (token.isascii() and token.isalnum() and len(token) >= 8):

@@ -7,7 +7,8 @@ from rich.console import Console
 
 from skylobe.cli.options import Options, as_typed
 from skylobe.core.settings import to_dict
-from skylobe.learning.settings import FinetuneConfig, PretrainConfig
+from skylobe.learning.settings import PretrainConfig
+from skylobe.learning.tuning_settings import FinetuneConfig
 
 
 def pretrain(
@@ -90,8 +91,7 @@ def finetune(
         made = adapt.adapt(loaded, image_set, from_dict(AdaptConfig, settings or {}))
     else:
         config = from_dict(FinetuneConfig, to_dict(finetune_recipe(recipe)) | (settings or {}))
-        tuned = finetuning.finetune(loaded, image_set, config, folder=out, progress=True)
-        made = finetuning.as_classifier(tuned, image_set)
+        made = finetuning.finetune(loaded, image_set, config, folder=out, progress=True)
     made.provenance["command"] = typed
     classifier.save_classifier(made, out)
     console = Console()

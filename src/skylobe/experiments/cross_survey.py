@@ -13,14 +13,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from skylobe.core.errors import UnavailableError
+from skylobe.experiments.outcome import Outcome
 from skylobe.experiments.paper import TABLE_7_MIGHTEE
 from skylobe.experiments.scale import Scale
 from skylobe.experiments.tables import Report, complete, errors, markdown, paired, select, spread
-from skylobe.experiments.trainings import Outcome, Training
+from skylobe.experiments.trainings import Training
 from skylobe.images import datasets
 from skylobe.images.image_set import ImageSet, concatenate
 from skylobe.learning.recipes import finetune_recipe
-from skylobe.learning.settings import FinetuneConfig
+from skylobe.learning.tuning_settings import FinetuneConfig
 from skylobe.models.model import Model
 from skylobe.models.prepare import regrid
 from skylobe.scores.draws import stratified_rows

@@ -13,13 +13,14 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import RepeatedStratifiedKFold
 
 from skylobe.classify.settings import AdaptConfig
+from skylobe.experiments.outcome import Outcome
 from skylobe.experiments.scale import Scale
 from skylobe.experiments.tables import Report, errors, markdown, select
-from skylobe.experiments.trainings import Outcome, Training
+from skylobe.experiments.trainings import Training
 from skylobe.images import datasets
 from skylobe.images.image_set import ImageSet
 from skylobe.learning.recipes import finetune_recipe
-from skylobe.learning.settings import FinetuneConfig
+from skylobe.learning.tuning_settings import FinetuneConfig
 from skylobe.models.loading import untrained
 from skylobe.models.model import Model
 from skylobe.scores.splits import Comparison

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from skylobe.experiments.label_curve import draw
+from skylobe.experiments.outcome import Outcome
 from skylobe.experiments.paper import FIGURE_7_BLOCKS, FIGURE_7_LABELS
 from skylobe.experiments.scale import Scale
 from skylobe.experiments.tables import Report, errors, markdown, select, series, spread
-from skylobe.experiments.trainings import Outcome, Training
+from skylobe.experiments.trainings import Training
 from skylobe.images import datasets
 from skylobe.learning.recipes import finetune_recipe
 from skylobe.models.model import Model
-from skylobe.scores import figures
+from skylobe.scores import curve_figures
 
 TITLE = "Figure 7: how many blocks to tune"
 
@@ -56,7 +57,7 @@ def report(outcomes: Sequence[Outcome]) -> Report:
     for count in counts:
         there = [blocks for blocks in FIGURE_7_BLOCKS if len(cells[blocks, count])]
         lines.append(series(f"{count} labels", there, [cells[blocks, count] for blocks in there]))
-    figure = figures.error_curves(
+    figure = curve_figures.error_curves(
         lines, x_label="tuned blocks, counted from the head", title="104 confident test sources"
     )
     text = (

@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from skylobe.classify.settings import AdaptConfig
+from skylobe.experiments.outcome import Outcome
 from skylobe.experiments.paper import TABLE_6, LabelRow
 from skylobe.experiments.scale import Scale
 from skylobe.experiments.tables import (
@@ -25,13 +26,13 @@ from skylobe.experiments.tables import (
     series,
     spread,
 )
-from skylobe.experiments.trainings import Outcome, Training
+from skylobe.experiments.trainings import Training
 from skylobe.images import datasets
 from skylobe.images.image_set import ImageSet
 from skylobe.learning.recipes import finetune_recipe
-from skylobe.learning.settings import FinetuneConfig
+from skylobe.learning.tuning_settings import FinetuneConfig
 from skylobe.models.model import Model
-from skylobe.scores import figures as plots
+from skylobe.scores import curve_figures
 from skylobe.scores.draws import stratified_rows
 
 TITLE = "Table 6, Figures 4 and 5: fine-tuned against supervised"
@@ -146,5 +147,7 @@ def _figure(outcomes: Sequence[Outcome], test: str, title: str, *, published: bo
                 [one.mean for one in printed],
                 [one.standard_error for one in printed],
             )
-            lines.append(plots.Series(f"{arm}, published", counts, means, spreads, like=arm))
-    return plots.error_curves(lines, x_label="labels", title=title, log=True)
+            lines.append(
+                curve_figures.Series(f"{arm}, published", counts, means, spreads, like=arm)
+            )
+    return curve_figures.error_curves(lines, x_label="labels", title=title, log=True)

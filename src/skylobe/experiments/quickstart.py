@@ -18,7 +18,7 @@ from skylobe.models.embed import embed
 from skylobe.models.embeddings import Embeddings
 from skylobe.models.loading import load_model, untrained
 from skylobe.models.model import Model
-from skylobe.scores import figures
+from skylobe.scores import curve_figures, figures
 from skylobe.scores.curves import CurvePoint, label_curves
 from skylobe.scores.draws import train_and_test
 from skylobe.scores.probe import fit_probe
@@ -154,7 +154,7 @@ def write_report(findings: Findings, out: Path) -> Path:
 
 
 def _draw_curve(findings: Findings) -> Figure:
-    return figures.label_curve(findings.curves, n_classes=len(findings.image_set.class_names))
+    return curve_figures.label_curve(findings.curves, n_classes=len(findings.image_set.class_names))
 
 
 def _draw_confusion(findings: Findings) -> Figure:

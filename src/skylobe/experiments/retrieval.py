@@ -7,23 +7,22 @@ classes and therefore cannot be counted.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
 from astropy import units as u
-from astropy.coordinates import SkyCoord
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from skylobe.core.errors import DataError
+from skylobe.experiments.pool import GRID, MIRABEST_PARTS, N_RENDERED, Pool, load_pool
 from skylobe.experiments.scale import Scale
 from skylobe.experiments.tables import Report, markdown
 from skylobe.images import gallery
-from skylobe.images.datasets import first_galaxies, mirabest, rgz_rendered
+from skylobe.images.datasets import rgz_rendered
 from skylobe.images.image_set import ImageSet
 from skylobe.images.morphology import measure
 from skylobe.models.embed import embed
@@ -31,87 +30,17 @@ from skylobe.models.embeddings import Embeddings
 from skylobe.models.loading import untrained
 from skylobe.models.model import Model
 from skylobe.models.prepare import prepare, regrid
-from skylobe.models.settings import Preprocessing
 from skylobe.search.exact import Index, as_unit
-from skylobe.sky.matching import EVALUATION_RADIUS, near, pairs
+from skylobe.sky.matching import pairs
 
 TITLE = "Figure 6: from one hybrid to its kin"
 SHOWN = 8  # neighbours, as in the paper's figure
 N_VIEWS, N_DRAWS = 8, 2000
-GRID = Preprocessing()  # 126″ in 70 pixels, as the encoder of the paper sees it
 N_COMPONENTS = 50
 SOFTENING = 0.05
-N_RENDERED = 20_000
-MIRABEST_PARTS = 4  # of a name: class, place, redshift, size
 SAME_PLACE = 10 * u.arcsec
-BENT = ("wide-angle tail", "head-tail")
 Vectors = Float[np.ndarray, "source feature"]
 Values = Float[np.ndarray, " query"]
-
-
-@dataclass(frozen=True)
-class Pool:
-    """What is searched, and what is a hit.
-
-    Args:
-        images: All sources, on one grid.
-        kinds: Kind of each: Hybrid, Bent, FRI, FRII or Compact.
-        positions: Where each is.
-    """
-
-    images: ImageSet
-    kinds: NDArray[np.str_]
-    positions: SkyCoord
-
-
-def load_pool(limit: int | None = None) -> Pool:
-    """Put MiraBest and the rest of ``first_galaxies`` on one grid, each place once.
-
-    Args:
-        limit: Keep this many of each set, for a trial; ``None`` keeps all.
-    """
-    wide = 2 * GRID.crop_pix
-    first = mirabest.load(classes="all")
-    names = np.array(first.class_names)[_labels(first)]
-    keep = np.char.find(names, "uncertain") < 0
-    keep |= np.char.startswith(names, "Hybrid")
-    second = first_galaxies.load()
-    known = first.positions
-    if known is None or second.positions is None:
-        raise DataError("Retrieval needs positions, so that a source is not its own neighbour.")
-    fresh = ~near(second.positions, known, EVALUATION_RADIUS)
-    sets = [(first.select(keep), _kinds(names[keep])), _chosen(second, fresh)]
-    sets = [(one.select(np.arange(len(one))[:limit]), kinds[:limit]) for one, kinds in sets]
-    images = torch.cat([regrid(one, GRID.pixel_scale, wide).images for one, _ in sets])
-    ids = np.concatenate([one.source_ids for one, _ in sets])
-    places = [one.positions for one, _ in sets if one.positions is not None]
-    return Pool(
-        ImageSet("MiraBest and first_galaxies", images, ids, pixel_scale=GRID.pixel_scale),
-        np.concatenate([kinds for _, kinds in sets]),
-        SkyCoord(
-            np.concatenate([one.ra.deg for one in places]),
-            np.concatenate([one.dec.deg for one in places]),
-            unit="deg",
-        ),
-    )
-
-
-def _labels(image_set: ImageSet) -> NDArray[np.int64]:
-    assert image_set.labels is not None
-    return image_set.labels
-
-
-def _chosen(
-    image_set: ImageSet, rows: Bool[np.ndarray, " source"]
-) -> tuple[ImageSet, NDArray[np.str_]]:
-    chosen = image_set.select(rows)
-    return chosen, np.array(chosen.class_names)[_labels(chosen)]
-
-
-def _kinds(names: NDArray[np.str_]) -> NDArray[np.str_]:
-    """Give MiraBest's fine classes the names of ``first_galaxies``, hybrids kept apart."""
-    bent = np.logical_or.reduce([np.char.find(names, one) >= 0 for one in BENT])
-    return np.where(bent, "Bent", np.char.partition(names, " ")[:, 0])
 
 
 def ways_of(model: Model, images: ImageSet) -> dict[str, Vectors]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from skylobe.core.errors import ConfigError
-from skylobe.learning.settings import FinetuneConfig
+from skylobe.learning.tuning_settings import FinetuneConfig
 
 TINY_IMAGES = 100
 

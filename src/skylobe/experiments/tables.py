@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from skylobe.experiments.trainings import Outcome
-from skylobe.scores.figures import Series
+from skylobe.experiments.outcome import Outcome
+from skylobe.scores.curve_figures import Series
 from skylobe.scores.intervals import clopper_pearson
 
 

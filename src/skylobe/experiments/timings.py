@@ -9,13 +9,14 @@ from dataclasses import replace
 import numpy as np
 
 from skylobe.classify.settings import AdaptConfig
+from skylobe.experiments.outcome import Outcome
 from skylobe.experiments.paper import TIMING_LABELS, TIMINGS
 from skylobe.experiments.scale import Scale
 from skylobe.experiments.tables import Report, complete, errors, markdown, paired, select, spread
-from skylobe.experiments.trainings import Outcome, Training
+from skylobe.experiments.trainings import Training
 from skylobe.images import datasets
 from skylobe.learning.recipes import finetune_recipe
-from skylobe.learning.settings import FinetuneConfig
+from skylobe.learning.tuning_settings import FinetuneConfig
 from skylobe.models.model import Model
 from skylobe.scores.draws import stratified_rows
 

@@ -4,11 +4,8 @@ An outcome holds the logits of every test source, so that errors, calibration an
 later, each test set on its own.
 """
 
-import functools
 import hashlib
 import json
-import os
-import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -16,24 +13,21 @@ from itertools import compress
 from pathlib import Path
 
 import numpy as np
-import torch
-from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from rich.progress import track
-from scipy.special import softmax
 
 from skylobe.classify.adapt import adapt_vectors
 from skylobe.classify.classifier import Classifier, Vectors, describe
-from skylobe.classify.finetune import as_classifier, finetune, finetune_many
+from skylobe.classify.finetune import finetune, finetune_many
 from skylobe.classify.settings import AdaptConfig
 from skylobe.core import storage
 from skylobe.core.fingerprints import fingerprint
 from skylobe.core.settings import to_dict
+from skylobe.experiments.outcome import Outcome, hardware
 from skylobe.images.image_set import ImageSet
 from skylobe.images.labels import labelled_sources
-from skylobe.learning.settings import FinetuneConfig
-from skylobe.models.model import Model
-from skylobe.scores.calibration import reliability
+from skylobe.learning.tuning_settings import FinetuneConfig
+from skylobe.models.model import Model, weights_fingerprint
 
 LEVEL = 0.9  # of the conformal sets
 
@@ -68,78 +62,11 @@ class Training:
         record = {
             "kind": type(self.config).__name__,
             "config": to_dict(self.config),
-            "weights": _weights(self.model),
+            "weights": weights_fingerprint(self.model),
             "preprocessing": to_dict(self.model.preprocessing),
             "sets": [_contents(one) for one in (self.labelled, *self.tests.values())],
         }
         return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:24]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a training came to.
-
-    Args:
-        row: Row of the table.
-        arm: Column.
-        seed: Of everything.
-        n_labels: Labels used.
-        epochs: Passes over them.
-        seconds: From images in memory to a classifier.
-        hardware: What it ran on.
-        temperature: Learnt from held-out labels; 1 where none were held out.
-        threshold: Probability that a class needs to be in the 90 % conformal set; 0 admits every class.
-        logits: Of each test source, by test set.
-        labels: Class of each test source; −1 where it has none.
-        novelty: Of each test source: above 1 it is more unusual than 95 % of the labelled ones.
-    """
-
-    row: str
-    arm: str
-    seed: int
-    n_labels: int
-    epochs: float
-    seconds: float
-    hardware: str
-    temperature: float
-    threshold: float
-    logits: dict[str, list[list[float]]]
-    labels: dict[str, list[int]]
-    novelty: dict[str, list[float]]
-
-    def wrong(self, test: str) -> NDArray[np.bool_]:
-        """Mark the labelled sources of a test set that got another class than theirs."""
-        truth = np.array(self.labels[test])
-        wrong: NDArray[np.bool_] = np.array(self.logits[test]).argmax(1) != truth
-        return wrong[truth >= 0]
-
-    def error(self, test: str) -> float:
-        """Per cent of a test set, counted on its own."""
-        return float(100 * self.wrong(test).mean())
-
-    def probabilities(
-        self, test: str, *, calibrated: bool = True
-    ) -> Float[np.ndarray, "source class"]:
-        """Give the probabilities of each source."""
-        scale = self.temperature if calibrated else 1.0
-        return np.asarray(softmax(np.array(self.logits[test]) / scale, axis=1))
-
-    def calibration_error(self, test: str, *, calibrated: bool = True) -> float:
-        """Expected calibration error in per cent."""
-        truth = np.array(self.labels[test])
-        found = self.probabilities(test, calibrated=calibrated)[truth >= 0]
-        return 100 * reliability(found, truth[truth >= 0]).error
-
-    def abstains(self, test: str) -> NDArray[np.bool_]:
-        """Mark the sources whose 90 % conformal set is not one class."""
-        return np.asarray((self.probabilities(test) >= self.threshold).sum(1) != 1)
-
-    def covered(self, test: str) -> NDArray[np.bool_]:
-        """Mark the labelled sources whose true class is in the 90 % conformal set."""
-        truth: Int[np.ndarray, " source"] = np.array(self.labels[test])
-        rows = np.flatnonzero(truth >= 0)
-        sure: NDArray[np.bool_] = self.probabilities(test)[rows, truth[rows]] >= self.threshold
-        return sure
 
 
 class Memory:
@@ -150,7 +77,7 @@ class Memory:
 
     def describe(self, model: Model, image_set: ImageSet, config: AdaptConfig) -> Vectors:
         """Give what ``classifier.describe`` gives."""
-        kind = (_weights(model), config.n_views, config.with_measures)
+        kind = (weights_fingerprint(model), config.n_views, config.with_measures)
         scale = image_set.pixel_scale
         names = [
             (*kind, scale, hashlib.sha256(one.numpy().tobytes()).digest())
@@ -229,16 +156,14 @@ def _make(group: Sequence[Training], memory: Memory) -> list[Classifier]:
     model, sets = group[0].model, [labelled_sources(one.labelled) for one in group]
     tuning = [one.config for one in group if isinstance(one.config, FinetuneConfig)]
     if len(tuning) > 1:
-        tuned = finetune_many(model, sets, tuning)
-    elif tuning:
-        tuned = [finetune(model, sets[0], tuning[0])]
-    else:
-        return [
-            adapt_vectors(model, one, memory.describe(model, one, training.config), training.config)
-            for training, one in zip(group, sets, strict=True)
-            if isinstance(training.config, AdaptConfig)
-        ]
-    return [as_classifier(*pair) for pair in zip(tuned, sets, strict=True)]
+        return finetune_many(model, sets, tuning)
+    if tuning:
+        return [finetune(model, sets[0], tuning[0])]
+    return [
+        adapt_vectors(model, one, memory.describe(model, one, training.config), training.config)
+        for training, one in zip(group, sets, strict=True)
+        if isinstance(training.config, AdaptConfig)
+    ]
 
 
 def _test(training: Training, classifier: Classifier, seconds: float, memory: Memory) -> Outcome:
@@ -267,30 +192,6 @@ def _test(training: Training, classifier: Classifier, seconds: float, memory: Me
         labels=labels,
         novelty=novelty,
     )
-
-
-def hardware() -> str:
-    """Name the processor, its threads in use, and the GPU if there is one."""
-    if torch.cuda.is_available():
-        return f"one {torch.cuda.get_device_name()}, torch {torch.__version__}"
-    arithmetic = "bf16" if torch.cpu.get_capabilities().get("avx512_bf16") else "fp32"
-    threads = torch.get_num_threads()
-    return (
-        f"{threads} thread{'s' if threads > 1 else ''} of a {os.cpu_count()}-core "
-        f"{platform.machine()} CPU, {arithmetic}, torch {torch.__version__}"
-    )
-
-
-def _weights(model: Model) -> str:
-    return _hash_weights(model.encoder)
-
-
-@functools.lru_cache(maxsize=8)  # by identity: encoders of an experiment do not change
-def _hash_weights(encoder: torch.nn.Module) -> str:
-    digest = hashlib.sha256()
-    for one in encoder.state_dict().values():
-        digest.update(one.cpu().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _contents(image_set: ImageSet) -> str:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from skylobe.core.errors import DataError
 from skylobe.images.image_set import ImageSet
-from skylobe.learning.settings import FinetuneConfig
+from skylobe.learning.tuning_settings import FinetuneConfig
 from skylobe.scores.draws import stratified_rows
 
 

@@ -1,9 +1,11 @@
 """What is watched during pre-training: health of the features, and with labels their use."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 
+from skylobe.core.errors import CollapseError
 from skylobe.images.image_set import ImageSet
 from skylobe.learning.settings import PretrainConfig
 from skylobe.models.embed import embed
@@ -15,6 +17,7 @@ from skylobe.scores.health import effective_rank, feature_spread
 from skylobe.scores.splits import cross_validated_error, nearest_neighbour_accuracy
 
 Watch = Callable[[Encoder, int], dict[str, float]]
+HEALTH_SAMPLE = 512  # images of the corpus on which spread and rank are measured
 
 
 def monitor_steps(n_steps: int, every: float) -> set[int]:
@@ -23,10 +26,32 @@ def monitor_steps(n_steps: int, every: float) -> set[int]:
     return {max(1, round(n_steps * every * look)) for look in range(1, looks + 1)} | {n_steps}
 
 
-HEALTH_SAMPLE = 512  # images of the corpus on which spread and rank are measured
+def refuse_collapse(values: dict[str, float], step: int, config: PretrainConfig) -> None:
+    """Insist that images still get different embeddings.
+
+    Args:
+        values: What was measured; without a ``spread`` nothing is insisted on.
+        step: When.
+        config: Gives the least spread, and what can be done about it.
+
+    Raises:
+        CollapseError: If the spread is below the least, or no number.
+    """
+    spread, least = values.get("spread", math.inf), config.monitor.min_spread
+    if spread >= least:
+        return
+    raises = {
+        "byol": "raise byol.target_decay or train.batch_size",
+        "vicreg": "raise vicreg.variance or train.batch_size",
+        "lejepa": "raise lejepa.regulariser or train.batch_size",
+    }[config.method]
+    raise CollapseError(
+        f"The features' spread is {spread:.4f} at step {step}, below {least:g}: every image gets the "
+        f"same embedding. Lower train.lr, {raises}, and start in a new folder."
+    )
 
 
-def _watch(
+def watching(
     corpus: ImageSet,
     preprocessing: Preprocessing,
     config: PretrainConfig,

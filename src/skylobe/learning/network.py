@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
 from skylobe.core.errors import DataError
-from skylobe.learning.settings import FinetuneConfig
+from skylobe.learning.tuning_settings import FinetuneConfig
 from skylobe.models.encoder import Encoder, build_encoder, pool
 from skylobe.models.head import Head, build_head
 from skylobe.models.model import Model

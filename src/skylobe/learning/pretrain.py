@@ -20,9 +20,10 @@ from skylobe.learning import card
 from skylobe.learning.feeding import image_rows
 from skylobe.learning.loop import Trainer
 from skylobe.learning.methods import build_method
-from skylobe.learning.monitor import _watch
-from skylobe.learning.record import _describe, _settle
+from skylobe.learning.monitor import watching
+from skylobe.learning.record import describe, settle
 from skylobe.learning.settings import PretrainConfig
+from skylobe.learning.supply import Supply
 from skylobe.models.encoder import Encoder, build_encoder
 from skylobe.models.model import Model, save_model
 from skylobe.models.precision import flush_denormals
@@ -64,8 +65,8 @@ def pretrain(
     refuse_corrupt(corpus)
     encoder = first_encoder(config, start)
     preprocessing = preprocessing_of(corpus, config)
-    record = _describe(corpus, config, monitor_set, start)
-    _settle(out, record)
+    record = describe(corpus, config, monitor_set, start)
+    settle(out, record)
     measures = standard_measures(corpus, config) if config.morphology_weight > 0 else None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed)
@@ -74,8 +75,9 @@ def pretrain(
             config,
             n_measures=0 if measures is None else measures.shape[1],
         )
-    watch = _watch(corpus, preprocessing, config, monitor_set)
-    trainer = Trainer(method, corpus, preprocessing, config, out, watch, measures)
+    watch = watching(corpus, preprocessing, config, monitor_set)
+    supply = Supply(corpus, preprocessing, config, measures)
+    trainer = Trainer(method, supply, config, out, watch)
     trainer.run()
     trained = Model(
         name=name or out.name,

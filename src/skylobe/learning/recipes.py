@@ -10,12 +10,12 @@ from skylobe.core.settings import Config
 from skylobe.learning.settings import (
     SUPERVISED_VIEWS,
     ByolConfig,
-    FinetuneConfig,
     PretrainConfig,
     Stage,
     TrainConfig,
     ViewConfig,
 )
+from skylobe.learning.tuning_settings import FinetuneConfig
 from skylobe.models.settings import EncoderConfig
 
 FINETUNE_RECIPES: dict[str, FinetuneConfig] = {

@@ -19,9 +19,10 @@ from skylobe.models.model import Model, weights_fingerprint
 FREE = ("accelerator", "devices", "compile", "window", "checkpoint_minutes")  # where, not what
 
 
-def _describe(
+def describe(
     corpus: ImageSet, config: PretrainConfig, monitor_set: ImageSet | None, start: Model | None
 ) -> dict[str, Any]:
+    """Write down all that defines a run: settings, versions, data, and the model it starts from."""
     excludes = set(corpus.excludes)
     before = {}
     if start is not None:
@@ -52,7 +53,7 @@ def _describe(
     return plain
 
 
-def _settle(out: Path, record: dict[str, Any]) -> None:
+def settle(out: Path, record: dict[str, Any]) -> None:
     """Write the run's settings, or check that an earlier start had the same."""
     path = out / "config.json"
     if path.exists():

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from skylobe.core.errors import ConfigError
-from skylobe.learning.settings import FinetuneConfig, TrainConfig
+from skylobe.learning.settings import TrainConfig
+from skylobe.learning.tuning_settings import FinetuneConfig
 
 BLOCKS = 16  # runs of neighbouring sources that a window takes from all over the corpus
 

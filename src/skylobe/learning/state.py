@@ -1,5 +1,6 @@
-"""The state of a pre-training run on disk: written whole, read with care, never with what is no number."""
+"""The state of a training on disk: written whole, read with care, never with what is no number."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,16 +9,15 @@ from torch import Tensor
 
 from skylobe.core import storage
 from skylobe.core.errors import CheckpointError
-from skylobe.learning.schedule import Plan
 
-STATE_FILE = "training.pt"
+WORDS = {"plan": "corpus or schedule", "seeds": "seed", "config": "settings"}  # for people
 
 
 def is_finite(state: dict[str, Any]) -> bool:
     """Tell whether all weights, statistics and momenta are numbers; waits for the device once.
 
     Args:
-        state: As ``write_state`` takes it.
+        state: As ``write_state`` takes it, with the states of ``method`` and ``optimiser``.
     """
     momenta = [one for kept in state["optimiser"]["state"].values() for one in kept.values()]
     every = [one for one in [*state["method"].values(), *momenta] if isinstance(one, Tensor)]
@@ -25,29 +25,30 @@ def is_finite(state: dict[str, Any]) -> bool:
     return bool(torch.stack(torch._foreach_norm(tensors)).isfinite().all())
 
 
-def write_state(folder: Path, state: dict[str, Any]) -> None:
-    """Write a run's state, complete or not at all.
+def write_state(path: Path, state: Mapping[str, Any]) -> None:
+    """Write a training's state, complete or not at all.
 
     Args:
-        folder: Of the run.
-        state: ``step``, ``plan``, ``window``, and the states of ``method`` and ``optimiser``.
+        path: Of the file.
+        state: Plain containers and tensors, by name.
     """
-    with storage.write_atomically(folder / STATE_FILE) as path:
-        torch.save(state, path)
+    with storage.write_atomically(path) as temporary:
+        torch.save(dict(state), temporary)
 
 
-def read_state(folder: Path, plan: Plan, device: torch.device) -> dict[str, Any] | None:
-    """Read a run's state; ``None`` if it has none yet.
+def read_state(
+    path: Path, binding: Mapping[str, Any], device: torch.device
+) -> dict[str, Any] | None:
+    """Read a training's state; ``None`` if it has none yet.
 
     Args:
-        folder: Of the run.
-        plan: That the run must have.
+        path: Of the file.
+        binding: Parts that the state must have as they are here: settings, labels, images.
         device: Where its tensors go.
 
     Raises:
-        CheckpointError: If it belongs to other settings or cannot be read.
+        CheckpointError: If it belongs to another training or cannot be read.
     """
-    path = folder / STATE_FILE
     if not path.exists():
         return None
     try:
@@ -57,9 +58,10 @@ def read_state(folder: Path, plan: Plan, device: torch.device) -> dict[str, Any]
             f"{path}: the training state cannot be read ({type(error).__name__}); "
             "delete the file to start again."
         ) from None
-    if state["plan"] != vars(plan):
+    other = [WORDS.get(one, one) for one, value in binding.items() if state.get(one) != value]
+    if other:
         raise CheckpointError(
-            f"{path}: belongs to a run with another corpus or schedule; choose a new folder, or "
-            "restore the settings in the folder's config.json."
+            f"{path}: belongs to another training, which differs in {' and '.join(other)}; choose a new "
+            "folder, or restore what the folder was begun with."
         )
     return state

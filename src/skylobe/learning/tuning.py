@@ -1,32 +1,32 @@
-"""The loop of fine-tuning: a step, early stopping, the state from which a killed training goes on."""
+"""A fine-tuning: its step, when it stops early, the state from which it goes on when it was killed."""
 
-import copy
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from skylobe.core import storage
-from skylobe.core.errors import CheckpointError, TrainingError
+from skylobe.core.errors import TrainingError
 from skylobe.core.fingerprints import fingerprint
 from skylobe.images.image_set import ImageSet
 from skylobe.learning.labels import class_weights, labels_of
 from skylobe.learning.network import Network, parameter_groups, set_training, stack
 from skylobe.learning.schedule import Plan, batch_sources, learning_rate, mix_seeds
-from skylobe.learning.settings import FinetuneConfig, ViewConfig
+from skylobe.learning.state import read_state, write_state
+from skylobe.learning.stopping import Best
+from skylobe.learning.tuning_inputs import cache_maps, on_views_grid, one_view_each, view_config
+from skylobe.learning.tuning_settings import FinetuneConfig
 from skylobe.learning.views import make_views
-from skylobe.models.embed import dihedral_views
 from skylobe.models.precision import computes_in_bf16
 from skylobe.models.prepare import prepare, standardise
 from skylobe.models.settings import Preprocessing
 
 STATE_FILE = "finetuning.pt"
+CHECK_EVERY = 50  # steps; reading the loss waits for the device
+SAVE_EVERY = 200  # steps
 MOMENTUM = 0.9
 
 
@@ -38,6 +38,8 @@ class Loop:
         sets: Labelled images, one set per network, all of one length.
         preprocessing: The encoder's grid and standardisation.
         configs: One per network, alike but for the seed.
+        best: Judges the first network once an epoch; by default nothing does.
+        folder: Where the state is kept; ``None`` keeps none.
     """
 
     def __init__(
@@ -46,6 +48,8 @@ class Loop:
         sets: Sequence[ImageSet],
         preprocessing: Preprocessing,
         configs: Sequence[FinetuneConfig],
+        best: Best | None = None,
+        folder: Path | None = None,
     ) -> None:
         config = configs[0]
         self.config, self.preprocessing = config, preprocessing
@@ -65,12 +69,14 @@ class Loop:
         self.tensors, self.forward = stack(self.networks)
         groups = parameter_groups(networks[0], self.tensors, config)
         self.optimiser = _optimiser(groups, config)
+        self.best, self.folder = best or Best(None, preprocessing, config), folder
+        self.show: Callable[[int], None] = lambda step: None
         self.step = 0
 
     def _load(self, image_set: ImageSet) -> Tensor:
         """Put on the device what views are drawn from: images, or what the frozen blocks made of them."""
         if not self.config.cached:
-            return _on_views_grid(image_set, self.preprocessing).to(self.device)
+            return on_views_grid(image_set, self.preprocessing).to(self.device)
         images = prepare(
             image_set.images, self.preprocessing, pixel_scale=image_set.pixel_scale
         ).to(self.device)
@@ -111,7 +117,7 @@ class Loop:
         chosen = [one[mine.to(self.device)] for one, mine in zip(self.inputs, rows, strict=True)]
         if self.config.cached:
             return torch.stack(
-                [_one_view_each(*pair) for pair in zip(chosen, generators, strict=True)]
+                [one_view_each(*pair) for pair in zip(chosen, generators, strict=True)]
             )
         views = make_views(torch.cat(chosen), self.views, *generators)
         return torch.unflatten(standardise(views, self.preprocessing), 0, (len(rows), -1))
@@ -126,44 +132,71 @@ class Loop:
                 for name, stacked in self.tensors.items():
                     own[name].copy_(stacked[number])
 
-    def state(self) -> dict[str, Any]:
-        """Collect all that a later process needs to go on."""
-        return {
+    def check(self, loss: Tensor) -> None:
+        """Refuse to go on with a loss that is no number, and show how far the training is.
+
+        Raises:
+            TrainingError: If it is not finite.
+        """
+        if not bool(torch.isfinite(loss).all()):
+            raise TrainingError(
+                f"The loss is no longer a number at step {self.step}; lower lr and start in a new "
+                "folder."
+            )
+        self.show(self.step)
+
+    def is_done(self) -> bool:
+        """Judge once per epoch, if there is something to judge by; tell whether patience has run out."""
+        epoch, rest = divmod(self.step * self.plan.batch_size, self.plan.n_sources)
+        is_new = rest < self.plan.batch_size
+        if self.config.patience is None or self.best.validation is None or not is_new:
+            return False
+        self.best.look(self.networks[0], epoch)
+        return self.best.is_exhausted(epoch)
+
+    def is_due(self) -> bool:
+        """Save every so many steps, where there is a folder."""
+        return self.step % SAVE_EVERY == 0
+
+    def save(self) -> None:
+        """Write the training state, complete or not at all; without a folder nothing is kept."""
+        if self.folder is None:
+            return
+        best = (self.best.loss, self.best.epoch, self.best.weights)
+        state = {
             "step": self.step,
+            **self._binding(),
+            "networks": [network.state_dict() for network in self.networks],
+            "optimiser": self.optimiser.state_dict(),
+            "best": best,
+        }
+        write_state(self.folder / STATE_FILE, state)
+
+    def resume(self) -> None:
+        """Take up the training state of the folder, if there is one.
+
+        Raises:
+            CheckpointError: If it belongs to other settings or cannot be read.
+        """
+        if self.folder is None:
+            return
+        state = read_state(self.folder / STATE_FILE, self._binding(), self.device)
+        if state is None:
+            return
+        self.step = state["step"]
+        self.best.loss, self.best.epoch, self.best.weights = state["best"]
+        self.networks[0].load_state_dict(state["networks"][0])
+        self.optimiser.load_state_dict(state["optimiser"])
+
+    def _binding(self) -> dict[str, Any]:
+        """Name what a state must have been written with to be gone on from."""
+        return {
             "plan": vars(self.plan),
             "seeds": self.seeds,
             "config": repr(self.config),
             "labels": [one.tolist() for one in self.labels],
             "images": self.data,
-            "networks": [network.state_dict() for network in self.networks],
-            "optimiser": self.optimiser.state_dict(),
         }
-
-
-@torch.no_grad()
-def cache_maps(
-    network: Network, images: Float[Tensor, "source 1 height width"], *, batch_size: int = 128
-) -> Float[Tensor, "source 8 _c _h _w"]:
-    """Run the blocks below ``network.first`` once, on the eight dihedral views of each image."""
-    parts = [
-        torch.stack(
-            [
-                network.encoder.run_blocks(view, 0, network.first).float()
-                for view in dihedral_views(batch)
-            ],
-            dim=1,
-        )
-        for batch in images.split(batch_size)
-    ]
-    return torch.cat(parts)
-
-
-def _one_view_each(
-    maps: Float[Tensor, "batch 8 _c _h _w"], generator: torch.Generator
-) -> Float[Tensor, "batch _c _h _w"]:
-    """Draw one of the eight views of each source."""
-    drawn = torch.randint(8, (len(maps),), generator=generator).to(maps.device)
-    return maps[torch.arange(len(maps), device=maps.device), drawn]
 
 
 def _optimiser(groups: list[dict[str, Any]], config: FinetuneConfig) -> torch.optim.Optimizer:
@@ -177,108 +210,3 @@ def choose_device(config: FinetuneConfig) -> torch.device:
     if config.accelerator != "auto":
         return torch.device(config.accelerator)
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def view_config(views: ViewConfig, preprocessing: Preprocessing) -> ViewConfig:
-    """Cut views from the angle that the encoder sees, as wide in pixels as its grid."""
-    shrink = preprocessing.pixel_scale / preprocessing.image_scale
-    crop = round(preprocessing.crop_pix * shrink)
-    width = None if crop == preprocessing.crop_pix else preprocessing.crop_pix
-    return replace(views, crop_pix=crop, width_pix=width)
-
-
-def _on_views_grid(image_set: ImageSet, preprocessing: Preprocessing) -> Tensor:
-    """Give the images at the scale that views are drawn on; those of other scales are resampled."""
-    scale = preprocessing.image_scale
-    if image_set.pixel_scale is None or np.isclose(image_set.pixel_scale, scale, rtol=1e-3):
-        return image_set.images
-    # √2: a square that is turned must stay inside the image
-    angle = preprocessing.crop_pix * preprocessing.pixel_scale * 2**0.5
-    grid = replace(
-        preprocessing, pixel_scale=scale, crop_pix=2 * -(-round(angle) // round(2 * scale)),
-        mean=0.0, std=1.0,
-    )  # fmt: skip
-    return prepare(image_set.images, grid, pixel_scale=image_set.pixel_scale)
-
-
-class Best:
-    """The weights with the lowest validation loss so far, and how long ago that was."""
-
-    def __init__(
-        self, validation: ImageSet | None, preprocessing: Preprocessing, config: FinetuneConfig
-    ) -> None:
-        self.validation, self.preprocessing, self.config = validation, preprocessing, config
-        self.loss, self.epoch = float("inf"), 0
-        self.state: dict[str, Tensor] = {}
-
-    def exhausted(self, loop: Loop) -> bool:
-        """Look once per epoch; tell whether patience has run out."""
-        epoch, rest = divmod(loop.step * loop.plan.batch_size, loop.plan.n_sources)
-        if rest >= loop.plan.batch_size or self.validation is None:
-            return False
-        network = loop.networks[0]
-        images = prepare(
-            self.validation.images, self.preprocessing, pixel_scale=self.validation.pixel_scale
-        )
-        network.eval()
-        with torch.inference_mode():
-            # not network(images): its first blocks may have been run beforehand in training
-            logits = network.head(network.encoder(images.to(loop.device))).cpu()
-        set_training(network, self.config)
-        loss = float(functional.cross_entropy(logits, torch.from_numpy(labels_of(self.validation))))
-        if loss < self.loss:
-            self.loss, self.epoch = loss, epoch
-            self.state = copy.deepcopy(network.state_dict())
-        return epoch - self.epoch >= (self.config.patience or 0)
-
-    def restore(self, network: Network) -> None:
-        """Put the best weights into the network, if there was anything to judge them by."""
-        if self.state:
-            network.load_state_dict(self.state)
-
-
-def insist_finite(loss: Tensor, step: int) -> None:
-    """Refuse to go on with a loss that is no number.
-
-    Raises:
-        TrainingError: If it is not finite.
-    """
-    if not bool(torch.isfinite(loss).all()):
-        raise TrainingError(
-            f"The loss is no longer a number at step {step}; lower lr and start in a new folder."
-        )
-
-
-def save(loop: Loop, best: Best, folder: Path) -> None:
-    """Write the training state, complete or not at all."""
-    with storage.write_atomically(folder / STATE_FILE) as path:
-        torch.save({**loop.state(), "best": (best.loss, best.epoch, best.state)}, path)
-
-
-def resume(loop: Loop, best: Best, folder: Path | None) -> None:
-    """Take up the training state of the folder, if there is one.
-
-    Raises:
-        CheckpointError: If it belongs to other settings or cannot be read.
-    """
-    if folder is None or not (folder / STATE_FILE).exists():
-        return
-    path = folder / STATE_FILE
-    try:
-        state = torch.load(path, map_location=loop.device, weights_only=True)
-    except Exception as error:
-        raise CheckpointError(
-            f"{path}: the training state cannot be read ({type(error).__name__}); delete the file to "
-            "start again."
-        ) from None
-    fresh = loop.state()
-    if any(
-        state.get(part) != fresh[part] for part in ("plan", "seeds", "config", "labels", "images")
-    ):
-        raise CheckpointError(
-            f"{path}: belongs to a training with other labels, images or settings; choose a new folder."
-        )
-    loop.step = state["step"]
-    best.loss, best.epoch, best.state = state["best"]
-    loop.networks[0].load_state_dict(state["networks"][0])
-    loop.optimiser.load_state_dict(state["optimiser"])

@@ -1,7 +1,5 @@
 """A query to the sources that answer it: similarity, rank, distance on the sky, and how unusual it is."""
 
-import json
-from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,16 +9,11 @@ from astropy.table import QTable
 from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
-from skylobe.core import storage
-from skylobe.core.errors import ConfigError, StorageError
+from skylobe.core.errors import ConfigError
 from skylobe.search.queries import Query
 from skylobe.search.store import SourceIndex
+from skylobe.search.unusual import SAME_SOURCE, SPARE, others_than, unusual
 from skylobe.sky.matching import groups, pairs
-
-SAME_SOURCE = 10.0  # arcsec; entries this near each other show the same source
-USUAL = "usual.json"
-SAMPLE = 1000  # sources whose own nearest neighbour tells what is usual
-SPARE = 8  # candidates beyond those wanted, for entries that show one source twice
 
 
 @dataclass(frozen=True)
@@ -120,9 +113,8 @@ def ask(
     """
     if n < 1:
         raise ConfigError(f"n is {n}; ask for one or more.")
-    allowed = np.ones(len(index), dtype=bool) if wanted is None else wanted.mask(index)
-    allowed[query.rows] = False
-    allowed[_at_place_of(index, query.rows, same_source)] = False
+    free = others_than(index, query, same_source)
+    allowed = free if wanted is None else free & wanted.mask(index)
     if not allowed.any():
         raise ConfigError("No source but the query itself passes the filters; widen them.")
     asked = n + SPARE
@@ -134,6 +126,10 @@ def ask(
         if len(first) >= n or len(rows) < asked:
             break
         asked *= 2
+    nearest = None
+    if wanted is None:  # what was found says how near the nearest is; nothing is searched twice
+        apart = ~(_separation(index, query, rows) <= same_source)
+        nearest = float(similarity[apart][0]) if apart.any() else None
     first = first[:n]
     return Answers(
         query,
@@ -141,83 +137,8 @@ def ask(
         similarity[first],
         _separation(index, query, rows[first]),
         entries[first],
-        unusual(index, query, same_source=same_source),
+        unusual(index, query, nearest, same_source=same_source),
     )
-
-
-def unusual(index: SourceIndex, query: Query, *, same_source: float = SAME_SOURCE) -> float:
-    """Say how unlike everything in the index a query is, as a share of the index's own sources.
-
-    Args:
-        index: Whose sources tell what is usual: each is compared with its nearest other source.
-        query: What is judged; its own entries, and those at its place, do not count as neighbours.
-        same_source: Arcsec. Entries nearer than this show one source.
-    """
-    free = np.ones(len(index), dtype=bool)
-    free[query.rows] = False
-    free[_at_place_of(index, query.rows, same_source)] = False
-    if query.position is not None:
-        free &= ~(_arcsec_from(index, query.position) <= same_source)
-    if not free.any():
-        return float("nan")
-    nearest = index.search(query.vector[None], 1, among=None if free.all() else free)
-    return float(np.mean(usual(index, same_source=same_source) > nearest.similarity[0, 0]))
-
-
-def usual(index: SourceIndex, *, same_source: float = SAME_SOURCE) -> Float[np.ndarray, " source"]:
-    """Give the similarity of a sample of the index's sources to their nearest others.
-
-    It is kept beside the index and computed again when the index has changed.
-
-    Args:
-        index: Whose sources.
-        same_source: Arcsec. Entries nearer than this show one source.
-    """
-    state = {"version": index.version, "same_source": same_source}
-    path = index.folder / USUAL
-    with suppress(OSError, ValueError, KeyError):
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        if kept["state"] == state:
-            return np.array(kept["similarity"], dtype=np.float64)
-    sound = np.setdiff1d(np.arange(len(index)), index.damaged)
-    chosen = np.random.default_rng(0).choice(sound, min(SAMPLE, len(sound)), replace=False)
-    values = nearest_others(index, np.sort(chosen), 1, same_source=same_source)[1][:, 0]
-    values = np.sort(values[np.isfinite(values)])
-    with suppress(
-        OSError, StorageError
-    ):  # an index that cannot be written is searched all the same
-        storage.write_json(path, {"state": state, "similarity": values.round(6).tolist()})
-    return values
-
-
-def nearest_others(
-    index: SourceIndex,
-    rows: Int[np.ndarray, " row"],
-    n: int,
-    *,
-    same_source: float = SAME_SOURCE,
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Find each source's nearest others; entries at its own place are not others.
-
-    Args:
-        index: Where to search.
-        rows: The sources.
-        n: Others of each.
-        same_source: Arcsec. Entries nearer than this show one source.
-
-    Returns:
-        ``(row, n)`` rows, and similarities; −1 and NaN where there are too few.
-    """
-    found = index.search(index.vectors(rows), n + SPARE)
-    others = found.rows != rows[:, None]
-    places = index.positions
-    apart = places[rows][:, None].separation(places[found.rows]).to_value(u.arcsec)
-    others &= ~(apart <= same_source)
-    order = np.argsort(~others, axis=1, kind="stable")[:, :n]
-    kept = np.take_along_axis(others, order, 1)
-    best = np.take_along_axis(found.rows, order, 1)
-    values = np.take_along_axis(found.similarity, order, 1).astype(np.float64)
-    return np.where(kept, best, -1), np.where(kept, values, np.nan)
 
 
 def add_facts(table: QTable, index: SourceIndex, rows: Int[np.ndarray, " row"]) -> None:
@@ -244,18 +165,6 @@ def _one_per_source(
         group, return_index=True, return_inverse=True, return_counts=True
     )
     return np.sort(first), counts[inverse]
-
-
-def _at_place_of(
-    index: SourceIndex, rows: NDArray[np.int64], same_source: float
-) -> NDArray[np.int64]:
-    """List the rows that show the same source as one of these."""
-    near = [np.flatnonzero(_arcsec_from(index, index.positions[r]) <= same_source) for r in rows]
-    return np.unique(np.concatenate([*near, np.empty(0, dtype=np.int64)]).astype(np.int64))
-
-
-def _arcsec_from(index: SourceIndex, place: SkyCoord) -> NDArray[np.float64]:
-    return np.asarray(place.separation(index.positions).to_value(u.arcsec), dtype=np.float64)
 
 
 def _separation(index: SourceIndex, query: Query, rows: NDArray[np.int64]) -> NDArray[np.float64]:

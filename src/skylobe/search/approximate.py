@@ -24,7 +24,7 @@ FIRST_PROBES = 8
 
 
 @dataclass(frozen=True)
-class Plan:
+class Partitions:
     """How an approximate search is done.
 
     Args:
@@ -38,7 +38,7 @@ class Plan:
     recall: float
 
 
-def build(table: Any, *, seed: int = 0) -> Plan:  # noqa: ANN401  (a Lance data set)
+def build(table: Any, *, seed: int = 0) -> Partitions:  # noqa: ANN401  (a Lance data set)
     """Make the partitions, and find how many a query must look into.
 
     Args:
@@ -55,7 +55,7 @@ def build(table: Any, *, seed: int = 0) -> Plan:  # noqa: ANN401  (a Lance data 
     truth = _true_neighbours(table, queries)
     n_probes = min(FIRST_PROBES, n_partitions)
     while True:
-        plan = Plan(KIND, n_probes, _recall(table, n_probes, queries, truth))
+        plan = Partitions(KIND, n_probes, _recall(table, n_probes, queries, truth))
         if plan.recall >= LEAST_RECALL or n_probes == n_partitions:
             return plan
         n_probes = min(2 * n_probes, n_partitions)
@@ -63,7 +63,7 @@ def build(table: Any, *, seed: int = 0) -> Plan:  # noqa: ANN401  (a Lance data 
 
 def search(
     table: Any,  # noqa: ANN401
-    plan: Plan,
+    plan: Partitions,
     queries: Float[np.ndarray, "query feature"],
     n_neighbours: int,
     row_ids: NDArray[np.uint64],

@@ -9,8 +9,9 @@ from astropy.units import Quantity
 from numpy.typing import NDArray
 
 from skylobe.core.errors import ConfigError
-from skylobe.search.answers import SAME_SOURCE, add_facts, nearest_others
+from skylobe.search.answers import add_facts
 from skylobe.search.store import SourceIndex
+from skylobe.search.unusual import SAME_SOURCE, nearest_others
 from skylobe.sky.matching import pairs
 
 ALIKE = 0.8  # least similarity of two images of one source

@@ -5,110 +5,30 @@ can be read from the embedding itself is ``readout``'s to measure. A new source 
 neighbours; nothing is fitted again for it.
 """
 
-import json
 import warnings
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-import safetensors
-import safetensors.numpy
-from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
-from skylobe.core import storage
-from skylobe.core.errors import ConfigError, DataError
+from skylobe.core.errors import ConfigError
 from skylobe.core.extras import optional
+from skylobe.search.map_record import (
+    FOLDER,
+    MIN_DIST,
+    N_COMPONENTS,
+    N_NEIGHBOURS,
+    NOTE,
+    LatentMap,
+    Method,
+    on_map,
+)
+from skylobe.search.placing import place
 from skylobe.search.store import SourceIndex
 
-Method = Literal["umap", "pca"]
-FOLDER = "map"
-POINTS, AXES, NOTE = "points.parquet", "pca.safetensors", "map.json"
-N_COMPONENTS = 200  # Paper, Sec. 3.1
-N_NEIGHBOURS = 15  # of UMAP; its authors' default, as min_dist
-MIN_DIST = 0.1
 FIT_ROWS = 100_000  # more are placed among these
-PLACING = 5  # neighbours that a new source is placed among
-
-
-@dataclass(frozen=True)
-class LatentMap:
-    """Where each source of an index lies in the picture.
-
-    Args:
-        method: What made the two coordinates of the principal components.
-        ids: Sources on the map.
-        points: Their two coordinates.
-        mean: Of the vectors.
-        axes: Principal axes, the one of largest variance first.
-        variance_kept: Share of the vectors' variance along these axes, 0 to 1.
-        seed: That it was made with.
-    """
-
-    method: Method
-    ids: NDArray[np.str_]
-    points: Float[np.ndarray, "source 2"]
-    mean: Float[np.ndarray, " feature"]
-    axes: Float[np.ndarray, "component feature"]
-    variance_kept: float
-    seed: int = 0
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def components(
-        self, vectors: Float[np.ndarray, "source feature"]
-    ) -> Float[np.ndarray, "source component"]:
-        """Give the principal components of vectors of length one."""
-        return np.asarray((vectors - self.mean) @ self.axes.T)
-
-    def save(self, folder: Path) -> Path:
-        """Keep the map beside its index, whole or not at all; there is no code in its files."""
-        with storage.write_folder_atomically(folder / FOLDER) as new:
-            columns = {"id": pa.array(self.ids.tolist(), pa.string())}
-            columns |= {"x": pa.array(self.points[:, 0]), "y": pa.array(self.points[:, 1])}
-            pq.write_table(pa.table(columns), new / POINTS)
-            # an array that is laid out by columns would be written transposed, without a word
-            axes = np.ascontiguousarray(self.axes, dtype=np.float32)
-            arrays = {"mean": self.mean.astype(np.float32), "axes": axes}
-            safetensors.numpy.save_file(arrays, new / AXES)
-            note = {"method": self.method, "variance_kept": self.variance_kept, "seed": self.seed}
-            storage.write_json(new / NOTE, note)
-        return folder / FOLDER
-
-    @classmethod
-    def load(cls, folder: Path) -> "LatentMap":
-        """Read the map of an index.
-
-        Args:
-            folder: Of the index.
-
-        Raises:
-            DataError: If there is none, or it is damaged.
-        """
-        kept = folder / FOLDER
-        try:
-            note = json.loads((kept / NOTE).read_text(encoding="utf-8"))
-            table = pq.read_table(kept / POINTS)
-            arrays = safetensors.numpy.load_file(kept / AXES)
-            return cls(
-                method=note["method"],
-                ids=np.array(table["id"].to_pylist(), dtype=np.str_),
-                points=np.column_stack([table["x"].to_numpy(), table["y"].to_numpy()]),
-                mean=arrays["mean"],
-                axes=arrays["axes"],
-                variance_kept=float(note["variance_kept"]),
-                seed=int(note["seed"]),
-            )
-        except (OSError, ValueError, KeyError, pa.ArrowException, safetensors.SafetensorError):
-            raise DataError(
-                f"{folder}: has no map, or a damaged one; make it with skylobe map {folder}."
-            ) from None
 
 
 def of_index(
@@ -187,67 +107,6 @@ def fit(
     placed = place(made, index, index.vectors(rest))
     ids, both = np.concatenate([made.ids, index.ids[rest]]), np.concatenate([points, placed])
     return LatentMap(method, ids, both, made.mean, made.axes, share, seed)
-
-
-def place(
-    made: LatentMap,
-    index: SourceIndex,
-    vectors: Float[np.ndarray, "source feature"],
-    *,
-    n_neighbours: int = PLACING,
-    apart: bool = False,
-) -> Float[np.ndarray, "source 2"]:
-    """Place vectors on a map: the mean of their neighbours' points, nearer ones counting more.
-
-    A neighbour's weight is by how much it is more similar than the first one that no longer counts.
-
-    Args:
-        made: The map.
-        index: That it is of.
-        vectors: Of the index's model.
-        n_neighbours: Neighbours that count.
-        apart: Pass over the most similar one: the source itself, when what placing costs is measured.
-    """
-    where = dict(zip(made.ids.tolist(), made.points, strict=True))
-    mapped = on_map(made, index)
-    found = index.search(vectors, n_neighbours + 1 + apart, among=None if mapped.all() else mapped)
-    names, similarity = found.source_ids[:, int(apart) :], found.similarity[:, int(apart) :]
-    points = np.array([[where[one] for one in row] for row in names.tolist()])
-    return among_neighbours(points, similarity)
-
-
-def among_neighbours(
-    points: Float[np.ndarray, "source neighbour 2"],
-    similarity: Float[np.ndarray, "source neighbour"],
-) -> Float[np.ndarray, "source 2"]:
-    """Give each source a point among its neighbours', nearest first; the last only says what is far."""
-    used = max(1, points.shape[1] - 1)
-    weights = similarity[:, :used] - similarity[:, -1:] + 1e-6
-    middle = (points[:, :used] * weights[:, :, None]).sum(1) / weights.sum(1, keepdims=True)
-    return np.asarray(middle)
-
-
-def on_map(made: LatentMap, index: SourceIndex) -> Bool[np.ndarray, " row"]:
-    """Mark the rows of an index that a map shows."""
-    return np.isin(index.ids, made.ids)
-
-
-def placing_error(made: LatentMap, index: SourceIndex, *, n: int = 500) -> float:
-    """Measure how far from its own point a source would be placed, as a share of the map's width.
-
-    Args:
-        made: The map.
-        index: That it is of.
-        n: Sources to measure, evenly spread.
-
-    Returns:
-        The median over sources; each is placed without itself.
-    """
-    chosen = np.unique(np.linspace(0, len(made) - 1, min(n, len(made))).astype(int))
-    vectors = index.vectors(index.rows_of(made.ids[chosen].tolist()))
-    off = np.linalg.norm(place(made, index, vectors, apart=True) - made.points[chosen], axis=1)
-    width = np.ptp(made.points, axis=0).max()
-    return float(np.median(off) / width)
 
 
 def _umap(components: NDArray[np.floating], seed: int) -> NDArray[np.float64]:

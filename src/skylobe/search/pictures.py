@@ -15,7 +15,7 @@ from skylobe.core import plotting
 from skylobe.core.errors import ConfigError
 from skylobe.images.gallery import gallery as draw_gallery
 from skylobe.search.answers import Answers
-from skylobe.search.latent_map import LatentMap
+from skylobe.search.map_record import LatentMap
 from skylobe.search.rows import THUMBNAIL_GRID
 from skylobe.search.store import SourceIndex
 

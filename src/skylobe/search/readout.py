@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from skylobe.core.errors import ConfigError
-from skylobe.search.answers import SAME_SOURCE
+from skylobe.search.unusual import SAME_SOURCE
 from skylobe.sky.matching import groups, pairs
 
 FOLDS = 5
@@ -33,7 +33,7 @@ DRAWS = 500
 
 
 @dataclass(frozen=True)
-class Reading:
+class Readout:
     """How well one property can be read.
 
     Args:
@@ -66,7 +66,7 @@ def read_number(
     name: str,
     logarithm: bool = True,
     seed: int = 0,
-) -> Reading:
+) -> Readout:
     """Measure how well a number can be read.
 
     Args:
@@ -90,7 +90,7 @@ def read_number(
             fit, vectors[known], truth, groups=_together(positions[known]), cv=GroupKFold(FOLDS)
         )
     low, high = _interval(lambda rows: float(r2_score(truth[rows], told[rows])), len(truth), seed)
-    return Reading(name, "R²", float(r2_score(truth, told)), low, high, len(truth))
+    return Readout(name, "R²", float(r2_score(truth, told)), low, high, len(truth))
 
 
 def read_class(
@@ -100,7 +100,7 @@ def read_class(
     *,
     name: str = "class",
     seed: int = 0,
-) -> Reading:
+) -> Readout:
     """Measure how well the class can be read.
 
     Args:
@@ -129,7 +129,7 @@ def read_class(
             method="predict_proba",
         )  # fmt: skip
     low, high = _interval(lambda rows: _auc(truth[rows], told[rows]), len(truth), seed)
-    return Reading(name, "AUC", _auc(truth, told), low, high, len(truth))
+    return Readout(name, "AUC", _auc(truth, told), low, high, len(truth))
 
 
 def _auc(truth: NDArray[np.int64], told: NDArray[np.floating[Any]]) -> float:
@@ -160,7 +160,7 @@ def read_all(
     numbers: Mapping[str, NDArray[np.floating[Any]]],
     labels: NDArray[np.str_],
     positions: SkyCoord,
-) -> list[Reading]:
+) -> list[Readout]:
     """Measure every property that enough sources have.
 
     Args:

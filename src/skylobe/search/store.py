@@ -6,11 +6,7 @@ store. An opened index is the state at that moment; a change by another process 
 again. An index in an object store can be read there and not changed.
 """
 
-import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,43 +23,14 @@ from skylobe.images.image_set import ImageSet
 from skylobe.models.embeddings import Embeddings
 from skylobe.models.model import Model, weights_fingerprint
 from skylobe.search import approximate, object_store
-from skylobe.search.approximate import Plan
-from skylobe.search.exact import Index, Neighbours
-from skylobe.search.filters import Kind, parse_filter
-from skylobe.search.rows import THUMBNAIL_PIX, tabulate
+from skylobe.search.columns import fitted, reading
+from skylobe.search.exact import Neighbours
+from skylobe.search.filters import Kind
+from skylobe.search.note import EXACT_ROWS, NOTE, Note, insist_on_model, read_note, write_note
+from skylobe.search.rows import tabulate
+from skylobe.search.snapshot import Snapshot
 
-TABLE, NOTE = "sources.lance", "index.json"
-FORMAT = 1  # of the folder; raised when an older reader could not understand it
-EXACT_ROWS = 1_000_000  # more are searched with an approximate index
-HEAVY = ("vector", "thumbnail")
-
-
-@dataclass(frozen=True)
-class Note:
-    """What all rows of an index share.
-
-    Args:
-        model: Name of the model that made the vectors.
-        fingerprint: Of its weights and preprocessing.
-        n_views: Views per vector, 1 or 8.
-        data: Sets that the rows come from.
-        exact_rows: Rows above which the search is approximate.
-        approximate: How, with the recall that was measured; ``None`` where it is exact.
-        format: Of the folder.
-    """
-
-    model: str
-    fingerprint: str
-    n_views: int
-    data: tuple[str, ...]
-    exact_rows: int = EXACT_ROWS
-    approximate: Plan | None = None
-    format: int = FORMAT
-
-    @property
-    def recall(self) -> float:
-        """Share of the ten true neighbours that a search finds, as measured; 1 where it is exact."""
-        return 1.0 if self.approximate is None else self.approximate.recall
+TABLE = "sources.lance"
 
 
 class SourceIndex:
@@ -127,15 +94,15 @@ class SourceIndex:
         note = Note(model.name, fingerprint, embeddings.n_views, (image_set.name,), exact_rows)
         with storage.write_folder_atomically(folder) as new:
             optional("lance").write_dataset(table, new / TABLE)
-            _write_note(new, note)
+            write_note(new, note)
             cls(new, device=device).rebuild()
         return cls(folder, device=device)
 
     def __len__(self) -> int:
-        return len(self._facts)
+        return len(self._now)
 
     def __contains__(self, source_id: object) -> bool:
-        return source_id in self._places
+        return source_id in self._now.places
 
     def append(self, image_set: ImageSet, embeddings: Embeddings, model: Model) -> None:
         """Add the sources of another set, whole or not at all.
@@ -154,12 +121,12 @@ class SourceIndex:
             raise DataError(
                 f"{self.place}: {twice[0]} would be in it twice; delete it first, or leave it out."
             )
-        with _reading(self.place):
+        with reading(self.place):
             optional("lance").write_dataset(
-                _fitted(table, self._table.schema), self._table_place, mode="append"
+                fitted(table, self._table.schema), self._table_place, mode="append"
             )
         data = tuple(dict.fromkeys([*self.note.data, image_set.name]))
-        _write_note(self.folder, Note(**{**vars(self.note), "data": data}))
+        write_note(self.folder, Note(**{**vars(self.note), "data": data}))
         self._open()
         if self.is_approximate:
             self.rebuild()
@@ -174,7 +141,7 @@ class SourceIndex:
         self.rows_of(ids)
         listed = ", ".join("'" + one.replace("'", "''") + "'" for one in ids)
         if ids:
-            with _reading(self.place):
+            with reading(self.place):
                 self._table.delete(f"id IN ({listed})")
             self._open()
         return len(set(ids))
@@ -182,7 +149,7 @@ class SourceIndex:
     def rebuild(self) -> None:
         """Join the pieces of many changes, drop what was deleted, and measure the search anew."""
         self._insist_on_folder()
-        with _reading(self.place):
+        with reading(self.place):
             self._table.optimize.compact_files()
             self._open()
             plan = None
@@ -190,7 +157,7 @@ class SourceIndex:
                 plan = approximate.build(self._lance.dataset(self._table_place))
             # without deletions there may be nothing to clean, and older states are never read again
             self._lance.dataset(self._table_place).cleanup_old_versions()
-        _write_note(self.folder, Note(**{**vars(self.note), "approximate": plan}))
+        write_note(self.folder, Note(**{**vars(self.note), "approximate": plan}))
         self._open()
 
     def require(self, model: Model, n_views: int | None = None) -> None:
@@ -199,106 +166,62 @@ class SourceIndex:
         Raises:
             ConfigError: If another did.
         """
-        if weights_fingerprint(model) != self.note.fingerprint:
-            raise ConfigError(
-                f"{self.place}: was made by the model {self.note.model} "
-                f"({self.note.fingerprint}), not by this {model.name}; name that model with --model, "
-                "or build the index again."
-            )
-        if n_views not in (None, self.note.n_views):
-            raise ConfigError(
-                f"{self.place}: was made with {self.note.n_views} views, not {n_views}; embed with "
-                f"--n_views {self.note.n_views}."
-            )
+        insist_on_model(self.note, self.place, model, n_views)
 
     @property
     def version(self) -> int:
         """Number of the present state: another one after every change."""
-        return int(self._table.version)
+        return self._now.version
 
     @property
     def is_approximate(self) -> bool:
         """Whether there are too many rows to compare all."""
-        return len(self) > self.note.exact_rows
+        return self._now.is_approximate
 
     @property
     def columns(self) -> dict[str, Kind]:
         """The columns that can be filtered by, and what they hold."""
-        return {field.name: _kind(field.type) for field in self._table.schema if _is_light(field)}
+        return self._now.columns
 
-    @cached_property
+    @property
     def ids(self) -> NDArray[np.str_]:
         """One name per row."""
-        return np.array(self._facts["id"].to_pylist(), dtype=np.str_)
+        return self._now.ids
 
-    @cached_property
+    @property
     def positions(self) -> SkyCoord:
         """ICRS position of each row, NaN where unknown."""
-        return SkyCoord(self.column("ra"), self.column("dec"), unit="deg")
+        return self._now.positions
 
     @property
     def facts(self) -> pa.Table:
         """All columns but vectors and thumbnails."""
-        return self._facts.drop_columns(["_rowid"])
-
-    def column(self, name: str) -> NDArray[Any]:
-        """Give a column: numbers with NaN, or text with ``""``, where it is unknown.
-
-        Raises:
-            ConfigError: If there is none of that name.
-        """
-        if name not in self.columns:
-            raise ConfigError(
-                f"{self.place}: has no column {name!r}; choose {', '.join(self.columns)}."
-            )
-        column = self._facts[name]
-        if pa.types.is_string(column.type):
-            return np.array([one or "" for one in column.to_pylist()], dtype=np.str_)
-        return np.asarray(column.to_numpy())
-
-    def rows_of(self, ids: Sequence[str]) -> Int[np.ndarray, " row"]:
-        """Find the rows of names.
-
-        Raises:
-            DataError: Naming one that is not there.
-        """
-        missing = [one for one in ids if one not in self._places]
-        if missing:
-            examples = ", ".join(self.ids[:3])
-            raise DataError(
-                f"{missing[0]}: no source of that name among {len(self)}, such as {examples}; give "
-                "one of the ids of the index."
-            )
-        return np.array([self._places[one] for one in ids], dtype=np.int64)
-
-    def where(self, condition: str) -> Bool[np.ndarray, " row"]:
-        """Mark the rows that fulfil a condition on their columns, as ``filters`` reads it."""
-        sql = parse_filter(condition, self.columns)
-        with _reading(self.place):
-            found = self._table.to_table(columns=["id"], filter=sql, with_row_id=True)
-        return np.isin(self._row_ids, found["_rowid"].to_numpy())
-
-    def vectors(self, rows: Int[np.ndarray, " row"]) -> Float[np.ndarray, "row feature"]:
-        """Read vectors of length one."""
-        if "_exact" in vars(self):
-            return np.asarray(self._exact[0].unit[rows], dtype=np.float32)
-        with _reading(self.place):
-            found = self._table.take(rows.tolist(), columns=["vector"])["vector"]
-        return _as_matrix(found)
-
-    def thumbnails(self, rows: Int[np.ndarray, " row"]) -> UInt8[np.ndarray, "row height width"]:
-        """Read thumbnails, 70×70 pixels, row 0 southernmost; black where a row has none."""
-        with _reading(self.place):
-            found = self._table.take(rows.tolist(), columns=["thumbnail"])["thumbnail"]
-        empty = bytes(THUMBNAIL_PIX**2)
-        pictures = [empty if one is None else bytes(one) for one in found.to_pylist()]
-        flat = np.frombuffer(b"".join(pictures), dtype=np.uint8)
-        return flat.reshape(len(rows), THUMBNAIL_PIX, THUMBNAIL_PIX)
+        return self._now.facts
 
     @property
     def damaged(self) -> Int[np.ndarray, " row"]:
         """Rows whose vector is missing, zero or not finite; no search finds them."""
-        return np.flatnonzero(False if self.is_approximate else ~self._exact[1])
+        return self._now.damaged
+
+    def column(self, name: str) -> NDArray[Any]:
+        """Give a column, as ``Snapshot.column``."""
+        return self._now.column(name)
+
+    def rows_of(self, ids: Sequence[str]) -> Int[np.ndarray, " row"]:
+        """Find the rows of names, as ``Snapshot.rows_of``."""
+        return self._now.rows_of(ids)
+
+    def where(self, condition: str) -> Bool[np.ndarray, " row"]:
+        """Mark the rows that fulfil a condition on their columns, as ``filters`` reads it."""
+        return self._now.where(condition)
+
+    def vectors(self, rows: Int[np.ndarray, " row"]) -> Float[np.ndarray, "row feature"]:
+        """Read vectors of length one."""
+        return self._now.vectors(rows)
+
+    def thumbnails(self, rows: Int[np.ndarray, " row"]) -> UInt8[np.ndarray, "row height width"]:
+        """Read thumbnails, as ``Snapshot.thumbnails``."""
+        return self._now.thumbnails(rows)
 
     def search(
         self,
@@ -307,47 +230,8 @@ class SourceIndex:
         *,
         among: Bool[np.ndarray, " row"] | None = None,
     ) -> Neighbours:
-        """Find the nearest rows of each query vector, exactly or as ``Note.recall`` says.
-
-        Args:
-            queries: Vectors of the index's model.
-            n_neighbours: How many to give; all, if there are fewer.
-            among: Rows to search among; ``None`` for all.
-        """
-        if not self.is_approximate:
-            exact, usable = self._exact
-            some = usable if among is None else among & usable
-            return exact.search(queries, n_neighbours, among=None if some.all() else some)
-        if among is not None and among.sum() <= self.note.exact_rows:
-            chosen = np.flatnonzero(among)
-            part = Embeddings(self.vectors(chosen), self.ids[chosen], self.note.model)
-            found = Index(part, device=self._device).search(queries, n_neighbours)
-            return Neighbours(chosen[found.rows], found.similarity, found.source_ids)
-        with _reading(self.place):
-            plan = self.note.approximate or Plan("IVF_FLAT", 1, 1.0)
-            rows, similarity = approximate.search(
-                self._table, plan, queries, n_neighbours, self._row_ids, among
-            )
-        return Neighbours(rows, similarity, self.ids[rows])
-
-    @cached_property
-    def _exact(self) -> tuple[Index, NDArray[np.bool_]]:
-        """All vectors in memory, and which of them are sound."""
-        with _reading(self.place):
-            found = self._table.to_table(columns=["vector"])["vector"]
-            vectors = _as_matrix(found)
-        length = np.linalg.norm(vectors, axis=1)
-        usable = np.isfinite(length) & (length > 0)
-        vectors[~usable] = 1.0  # any direction; these rows are kept out of every answer
-        return Index(Embeddings(vectors, self.ids, self.note.model), device=self._device), usable
-
-    @cached_property
-    def _row_ids(self) -> NDArray[np.uint64]:
-        return np.asarray(self._facts["_rowid"].to_numpy())
-
-    @cached_property
-    def _places(self) -> dict[str, int]:
-        return {one: row for row, one in enumerate(self.ids.tolist())}
+        """Find the nearest rows of each query vector, as ``Snapshot.search``."""
+        return self._now.search(queries, n_neighbours, among=among)
 
     @property
     def _table_place(self) -> str:
@@ -362,77 +246,7 @@ class SourceIndex:
 
     def _open(self) -> None:
         """Look at the newest state, and forget what was read of an older one."""
-        for name in ("ids", "positions", "_places", "_row_ids", "_exact"):
-            vars(self).pop(name, None)
-        self.note = _read_note(self.folder, self.place)
-        with _reading(self.place):
+        self.note = read_note(self.folder, self.place)
+        with reading(self.place):
             self._table = self._lance.dataset(self._table_place)
-            light = [name for name in self._table.schema.names if name not in HEAVY]
-            self._facts = self._table.to_table(columns=light, with_row_id=True)
-
-
-@contextmanager
-def _reading(place: str) -> Iterator[None]:
-    """Turn the store's many errors into one sentence."""
-    try:
-        yield
-    except (OSError, ValueError, RuntimeError, pa.ArrowException) as error:
-        reason = " ".join(str(error).split())[:100]
-        raise DataError(
-            f"{place}: part of the index cannot be read ({reason}); build it again with --mode "
-            "replace."
-        ) from None
-
-
-def _read_note(folder: Path, place: str) -> Note:
-    try:
-        kept = json.loads((folder / NOTE).read_text(encoding="utf-8"))
-        found = kept["format"]
-        if found == FORMAT:
-            plan = kept.pop("approximate")
-            made = None if plan is None else Plan(**plan)
-            return Note(**kept | {"data": tuple(kept["data"]), "approximate": made})
-    except (OSError, ValueError, TypeError, KeyError):
-        raise DataError(
-            f"{place}: not an index, or one that was not finished being made; make one with skylobe "
-            "index."
-        ) from None
-    raise DataError(f"{place}: format {found}, this version reads {FORMAT}; build the index again.")
-
-
-def _write_note(folder: Path, note: Note) -> None:
-    storage.write_json(folder / NOTE, asdict(note))
-
-
-def _fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Bring a table to the columns of another."""
-    columns = [
-        table[field.name].cast(field.type)
-        if field.name in table.column_names
-        else pa.nulls(len(table), field.type)
-        for field in schema
-    ]
-    return pa.Table.from_arrays(columns, schema=schema)
-
-
-def _as_matrix(column: pa.ChunkedArray) -> NDArray[np.float32]:
-    """Lay lists of one length out as rows; a missing list is NaN."""
-    width = column.type.list_size
-    matrix = np.full((len(column), width), np.nan, dtype=np.float32)
-    at = 0
-    for chunk in column.chunks:
-        good = np.asarray(chunk.is_valid())
-        values = chunk.flatten().to_numpy(zero_copy_only=False)
-        matrix[at : at + len(chunk)][good] = values.reshape(-1, width)
-        at += len(chunk)
-    return matrix
-
-
-def _is_light(field: pa.Field) -> bool:
-    return field.name not in HEAVY and not pa.types.is_nested(field.type)
-
-
-def _kind(kind: pa.DataType) -> Kind:
-    if pa.types.is_boolean(kind):
-        return "truth"
-    return "number" if pa.types.is_floating(kind) or pa.types.is_integer(kind) else "text"
+            self._now = Snapshot(self.place, self._table, self.note, self._device)

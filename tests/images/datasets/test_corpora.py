@@ -11,7 +11,8 @@ from skylobe.images.normalise import centre, normalise
 from skylobe.images.scaling import ScalingConfig
 from skylobe.learning.pretrain import refuse_overlap
 from skylobe.sky.corpus.exclusion import Exclusion
-from skylobe.sky.corpus.store import Corpus, CorpusSettings, Rows
+from skylobe.sky.corpus.rows import Rows
+from skylobe.sky.corpus.store import Corpus, CorpusSettings
 
 
 def fields(n, width=40):

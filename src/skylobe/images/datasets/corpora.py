@@ -26,7 +26,8 @@ from skylobe.images.image_set import ImageSet
 from skylobe.images.normalise import centre, normalise
 from skylobe.images.scaling import ScalingConfig
 from skylobe.images.sizes import largest_angular_size
-from skylobe.sky.corpus.store import BATCH, SETTINGS, Corpus, Rows
+from skylobe.sky.corpus.rows import Rows
+from skylobe.sky.corpus.store import BATCH, SETTINGS, Corpus
 from skylobe.sky.cutout import Cutout
 
 WIDTH_PIX = 104  # what rotation and a 70-pixel crop can reach, with a margin
@@ -66,7 +67,7 @@ def load(
         width_pix: Pixels. Central square kept of every field; a narrower field is padded with sky.
         scaling: Intensity scaling; ``None`` is MiraBest-F's. Images are stored in 8 bits.
         size_cut: Arcsec. Leave out sources of this largest angular size or less. Sizes that the corpus
-            does not know are measured on the fields (``images.sizes``); ``None`` cuts and measures nothing.
+            does not know are measured on the fields (``sizes``); ``None`` cuts and measures nothing.
         name: Name of the set; the folder's by default.
         citation: What to cite.
         licence: Terms of use of the images.

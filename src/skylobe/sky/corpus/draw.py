@@ -5,7 +5,8 @@ import torch
 
 from skylobe.core.errors import DataError
 from skylobe.sky.corpus.fill import _bar
-from skylobe.sky.corpus.store import Corpus, Rows
+from skylobe.sky.corpus.rows import Rows
+from skylobe.sky.corpus.store import Corpus
 from skylobe.sky.rendering.render import FieldRenderer
 from skylobe.sky.sources import SourceList
 

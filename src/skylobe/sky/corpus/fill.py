@@ -4,7 +4,6 @@ What a source's pixels come from is a function, so services, mosaics and tests f
 """
 
 import random
-import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -24,50 +23,19 @@ from rich.progress import (
 )
 
 from skylobe.core.errors import (
-    NonsenseError,
-    NoPixelsError,
     ServiceDownError,
     ServiceTimeoutError,
     SkylobeError,
 )
-from skylobe.sky.corpus.store import Corpus, Rows
+from skylobe.sky.corpus.checks import check
+from skylobe.sky.corpus.gate import Gate
+from skylobe.sky.corpus.rows import Rows
+from skylobe.sky.corpus.store import Corpus
 from skylobe.sky.cutout import Cutout
 from skylobe.sky.settings import CorpusSettings, FillConfig
 from skylobe.sky.sources import SourceList
 
 Fetch = Callable[[str, SkyCoord], Cutout]
-SCALE_TOLERANCE = 0.01  # share of the pixel scale
-
-
-class Gate:
-    """Lets requests begin at a limited rate, and none while the service asks for a pause.
-
-    Args:
-        per_second: Requests begun per second, at most.
-    """
-
-    def __init__(self, per_second: float) -> None:
-        self._interval = 1 / per_second
-        self._lock = threading.Lock()
-        self._next = 0.0
-        self.closed = threading.Event()
-
-    def enter(self) -> None:
-        """Wait for one's turn."""
-        with self._lock:
-            turn = max(time.monotonic(), self._next)
-            self._next = turn + self._interval
-        self.rest(turn - time.monotonic())
-
-    def pause(self, seconds: float) -> None:
-        """Let nobody in for a while."""
-        with self._lock:
-            self._next = max(self._next, time.monotonic() + seconds)
-
-    def rest(self, seconds: float) -> None:
-        """Wait, but not longer than until the gate is closed for good."""
-        if self.closed.wait(max(0.0, seconds)):
-            raise InterruptedError
 
 
 @dataclass(frozen=True)
@@ -236,32 +204,6 @@ def _try_one(
             pause = min(config.backoff * 2**attempt, config.longest_wait)
             gate.rest(pause * scatter.uniform(0.5, 1.5))
     return _Outcome(row, error=last)
-
-
-def check(cutout: Cutout, settings: CorpusSettings, least_finite: float) -> None:
-    """Insist that a field is what the corpus holds.
-
-    Raises:
-        NonsenseError: If its shape or scale is another.
-        NoPixelsError: If too much of it is blank.
-    """
-    width = settings.width_pix
-    if cutout.pixels.shape != (width, width):
-        height, across = cutout.pixels.shape
-        raise NonsenseError(
-            f"{cutout.source_id}: {height}×{across} pixels instead of {width}×{width}; try again."
-        )
-    if abs(cutout.pixel_scale / settings.pixel_scale - 1) > SCALE_TOLERANCE:
-        raise NonsenseError(
-            f"{cutout.source_id}: {cutout.pixel_scale:g}″ per pixel instead of "
-            f"{settings.pixel_scale:g}″; try again."
-        )
-    finite = float(np.isfinite(cutout.pixels).mean())
-    if finite < least_finite:
-        raise NoPixelsError(
-            f"{cutout.source_id}: {100 * finite:.0f} % of the field has pixels, "
-            f"{100 * least_finite:.0f} % are needed; leave the source out or lower least_finite."
-        )
 
 
 @contextmanager

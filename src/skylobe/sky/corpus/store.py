@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -26,6 +26,7 @@ from skylobe.core import storage
 from skylobe.core.errors import ConfigError, DataError
 from skylobe.core.extras import optional
 from skylobe.sky.corpus.exclusion import Exclusion
+from skylobe.sky.corpus.rows import Rows, any_of, rows_of
 from skylobe.sky.settings import CorpusSettings
 
 Status = Literal["accepted", "failed"]
@@ -34,36 +35,6 @@ FORMAT = "2.0"  # of Lance's files: later ones spend twice the time on pixels th
 PLAIN = {"lance-encoding:compression": "none", "lance-encoding:structural-encoding": "fullzip"}
 BATCH = 1024  # sources read at once
 PIECE = 16_384  # rows that a file holds after compacting
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Sources to append, or a batch of those read.
-
-    Args:
-        ids: One distinct name per row.
-        positions: Of the fields' centres.
-        pixels: Jy/beam, ``(row, height, width)``, NaN where blank; rows that failed are all NaN.
-        source_ids: Name of the source that each row shows; ``None`` where that is its own name.
-        sizes: Arcsec. Largest angular size from a catalogue, NaN where unknown; ``None`` for none.
-        reasons: Why a row has no pixels, empty where it has; ``None`` if all have.
-    """
-
-    ids: NDArray[np.str_]
-    positions: SkyCoord
-    pixels: Float[Tensor, "row height width"]
-    source_ids: NDArray[np.str_] | None = None
-    sizes: NDArray[np.floating[Any]] | None = None
-    reasons: NDArray[np.str_] | None = None
-
-    def __post_init__(self) -> None:
-        """Insist on one entry of each per row."""
-        lengths = {k: len(v) for k, v in vars(self).items() if v is not None}
-        if len(set(lengths.values())) > 1:
-            raise DataError(f"Rows of a corpus differ in length: {lengths}; give one entry each.")
-
-    def __len__(self) -> int:
-        return len(self.ids)
 
 
 class Corpus:
@@ -192,7 +163,7 @@ class Corpus:
             nothing = np.empty(0)
             return Rows(nothing.astype(np.str_), SkyCoord([], [], unit="deg"), torch.empty(0, 0, 0))
         table = self._table().to_table(columns=columns, filter="status = 'accepted'")
-        return _rows(table, torch.empty(len(table), 0, 0))
+        return rows_of(table, torch.empty(len(table), 0, 0))
 
     def batches(self, size: int = BATCH) -> Iterator[Rows]:
         """Read the accepted rows in the order in which they were written.
@@ -208,7 +179,7 @@ class Corpus:
             if not accepted.all():
                 batch = batch.filter(pa.array(accepted))
             if len(batch):
-                yield _rows(batch, self._as_tensor(batch))
+                yield rows_of(batch, self._as_tensor(batch))
 
     def read(self, ids: Sequence[str]) -> Rows:
         """Read some accepted rows, in the order asked for.
@@ -216,7 +187,7 @@ class Corpus:
         Raises:
             DataError: Naming one that is not there.
         """
-        where = f"status = 'accepted' AND {_any_of(ids)}"
+        where = f"status = 'accepted' AND {any_of(ids)}"
         table = self._table().to_table(filter=where) if self._is_begun and len(ids) else None
         place = (
             {} if table is None else {one: row for row, one in enumerate(table["id"].to_pylist())}
@@ -225,7 +196,7 @@ class Corpus:
         if table is None or missing:
             raise DataError(f"{self.folder}: has no accepted row {(missing or ['at all'])[0]}.")
         batch = table.take([place[one] for one in ids]).combine_chunks().to_batches()[0]
-        return _rows(batch, self._as_tensor(batch))
+        return rows_of(batch, self._as_tensor(batch))
 
     def version(self) -> str:
         """Name the present state: another name after every change."""
@@ -254,7 +225,7 @@ class Corpus:
         """Give the status of those of the rows that are there already."""
         if not self._is_begun:
             return {}
-        found = self._table().to_table(columns=["id", "status"], filter=_any_of(ids))
+        found = self._table().to_table(columns=["id", "status"], filter=any_of(ids))
         return dict(zip(found["id"].to_pylist(), found["status"].to_pylist(), strict=True))
 
     def _tabulate(self, rows: Rows) -> pa.Table:
@@ -299,22 +270,6 @@ class Corpus:
             return pixels
         unit = torch.from_numpy(batch["unit"].to_numpy(zero_copy_only=False).copy())
         return pixels.float() * unit[:, None, None]
-
-
-def _rows(batch: pa.RecordBatch | pa.Table, pixels: Tensor) -> Rows:
-    return Rows(
-        ids=np.array(batch["id"].to_pylist(), dtype=np.str_),
-        positions=SkyCoord(batch["ra"].to_numpy(), batch["dec"].to_numpy(), unit="deg"),
-        pixels=pixels,
-        source_ids=np.array(batch["source_id"].to_pylist(), dtype=np.str_),
-        sizes=batch["size"].to_numpy(),
-    )
-
-
-def _any_of(ids: Sequence[str] | NDArray[np.str_]) -> str:
-    """Write the condition that a row's name is one of these."""
-    listed = ", ".join("'" + str(one).replace("'", "''") + "'" for one in ids)
-    return f"id IN ({listed})"
 
 
 def _same(one: Exclusion, other: Exclusion) -> bool:

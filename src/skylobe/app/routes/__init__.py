@@ -1,0 +1,21 @@
+"""The routes under ``/api``, one file a tab: each checks, calls one function in a thread, and answers."""
+
+from fastapi import APIRouter
+
+from skylobe.app.routes import index, label, map, search
+from skylobe.app.routes.shared import Workers
+from skylobe.app.state import State
+
+TABS = (index, search, map, label)  # another tab is another file and a name here
+
+
+def routes(state: State) -> APIRouter:
+    """Make all routes of an index.
+
+    Args:
+        state: What is served.
+    """
+    router, workers = APIRouter(prefix="/api"), Workers()
+    for tab in TABS:
+        tab.add(router, state, workers)
+    return router

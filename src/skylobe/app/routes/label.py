@@ -1,0 +1,85 @@
+"""Routes of the label tab: tags, the next sources to look at, a training table."""
+
+from typing import Literal
+
+from anyio import to_thread
+from fastapi import APIRouter, Response
+
+from skylobe.app import training_table
+from skylobe.app.routes.shared import Count, Name, Workers, file_answer
+from skylobe.app.schema import (
+    Proposal,
+    ProposalAnswer,
+    SourceFacts,
+    TagFacts,
+    TagRequest,
+    TrainingRequest,
+)
+from skylobe.app.state import State
+from skylobe.app.tags import counts
+
+
+def add(router: APIRouter, state: State, workers: Workers) -> None:
+    """Put the routes into a router."""
+    _tagging(router, state, workers)
+    _learning(router, state, workers)
+
+
+def _tagging(router: APIRouter, state: State, workers: Workers) -> None:
+
+    def facts() -> TagFacts:
+        tagged = state.tags.all()
+        return TagFacts(tags=counts(tagged), looked_at=len(tagged))
+
+    @router.get("/tags", tags=["label"])
+    def tags() -> TagFacts:
+        """Count the sources of each tag."""
+        return facts()
+
+    @router.post("/tags", tags=["label"])
+    async def change(asked: TagRequest) -> TagFacts:
+        """Tag sources or take tags off; it is on the disk when this is answered."""
+        state.index.rows_of(asked.ids)  # refuses what is not in the index
+        if asked.forget:
+            await to_thread.run_sync(state.tags.forget, asked.ids)
+        else:
+            await to_thread.run_sync(state.tags.change, asked.ids, asked.add, asked.remove)
+        return facts()
+
+    @router.get("/tags/sources", tags=["label"])
+    async def tagged_sources(tag: Name | None = None, n: Count = 60) -> list[SourceFacts]:
+        """List the sources that were looked at last, or those with a tag."""
+        found = [
+            one
+            for one, own in reversed(list(state.tags.all().items()))
+            if one in state.index and (tag is None or tag in own)
+        ]
+        return await workers.search(state.sources, state.index.rows_of(found[:n]))
+
+
+def _learning(router: APIRouter, state: State, workers: Workers) -> None:
+    @router.get("/tags/next", tags=["label"])
+    async def propose(
+        by: Literal["uncertainty", "similarity", "chance"] = "uncertainty",
+        tag: Name | None = None,
+        n: Count = 12,
+    ) -> ProposalAnswer:
+        """Learn from the tags, and propose the next sources to look at."""
+
+        def chosen() -> ProposalAnswer:
+            found = state.proposer.propose(state.tags.all(), by, tag=tag, n=n)
+            told = zip(state.sources(found.rows), found.guesses, strict=True)
+            return ProposalAnswer(
+                by=found.by,
+                seconds=found.seconds,
+                sources=[Proposal(**dict(one), guesses=guesses) for one, guesses in told],
+            )
+
+        return await workers.search(chosen)
+
+    @router.post("/tags/table", tags=["label"], response_class=Response)
+    async def table(asked: TrainingRequest) -> Response:
+        """Pack the tagged sources as a table with images, which skylobe finetune learns from."""
+        tagged = state.tags.all()
+        data = await workers.search(training_table.pack, state.index, tagged, asked.classes)
+        return file_answer("training_table.zip", data)

@@ -1,0 +1,53 @@
+"""Routes of the search tab: ask, upload, export."""
+
+from typing import Annotated
+
+from anyio import to_thread
+from fastapi import APIRouter, Query, Request, Response
+
+from skylobe.app import answers, limits, pictures
+from skylobe.app.routes.shared import Workers, file_answer
+from skylobe.app.schema import (
+    ExportRequest,
+    SearchAnswer,
+    SearchRequest,
+    Upload,
+)
+from skylobe.app.state import State
+from skylobe.app.uploads import shown_name, too_large
+
+UPLOADED = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+def add(router: APIRouter, state: State, workers: Workers) -> None:
+    """Put the routes into a router."""
+
+    @router.post("/search", tags=["search"])
+    async def search(asked: SearchRequest) -> SearchAnswer:
+        """Find the sources that look most like some, and unlike others."""
+        return await workers.search(answers.search, state, asked)
+
+    @router.post("/uploads", tags=["search"], openapi_extra=UPLOADED)
+    async def upload(request: Request, name: Annotated[str, Query(max_length=300)] = "") -> Upload:
+        """Send an image (FITS, PNG, JPEG) to search with; the body is the file itself."""
+        async with workers.embedding:  # before the body is read, so that few are in memory
+            data = bytearray()
+            async for part in request.stream():
+                data += part
+                if len(data) > limits.UPLOAD_BYTES:
+                    raise too_large(shown_name(name))
+            term, query = await to_thread.run_sync(state.take, bytes(data), name)
+        shown = query.images[0]
+        picture = pictures.address(shown) if shown.any() else None
+        return Upload(term=term, name=query.name, thumbnail=picture)
+
+    @router.post("/export", tags=["search"], response_class=Response)
+    async def save(asked: ExportRequest) -> Response:
+        """Write sources into a file: FITS, VOTable, ECSV, CSV, Parquet, DS9 regions, MOC."""
+        ending, data = await workers.search(answers.write, state, asked)
+        return file_answer(f"sources{ending}", data)

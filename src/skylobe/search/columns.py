@@ -1,0 +1,62 @@
+"""Columns of an index's table as Lance stores them: their kinds, vectors as rows, errors in a sentence."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from skylobe.core.errors import DataError
+from skylobe.search.filters import Kind
+
+HEAVY = ("vector", "thumbnail")
+
+
+@contextmanager
+def reading(place: str) -> Iterator[None]:
+    """Turn the store's many errors into one sentence."""
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError, pa.ArrowException) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise DataError(
+            f"{place}: part of the index cannot be read ({reason}); build it again with --mode "
+            "replace."
+        ) from None
+
+
+def fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Bring a table to the columns of another."""
+    columns = [
+        table[field.name].cast(field.type)
+        if field.name in table.column_names
+        else pa.nulls(len(table), field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def as_matrix(column: pa.ChunkedArray) -> NDArray[np.float32]:
+    """Lay lists of one length out as rows; a missing list is NaN."""
+    width = column.type.list_size
+    matrix = np.full((len(column), width), np.nan, dtype=np.float32)
+    at = 0
+    for chunk in column.chunks:
+        good = np.asarray(chunk.is_valid())
+        values = chunk.flatten().to_numpy(zero_copy_only=False)
+        matrix[at : at + len(chunk)][good] = values.reshape(-1, width)
+        at += len(chunk)
+    return matrix
+
+
+def is_light(field: pa.Field) -> bool:
+    """Tell whether a column is small enough to be kept in memory."""
+    return field.name not in HEAVY and not pa.types.is_nested(field.type)
+
+
+def kind_of(stored: pa.DataType) -> Kind:
+    """Say what a column holds."""
+    if pa.types.is_boolean(stored):
+        return "truth"
+    return "number" if pa.types.is_floating(stored) or pa.types.is_integer(stored) else "text"
