@@ -15,6 +15,8 @@ from conftest import lobes
 from skylobe.app import limits
 from skylobe.app.serving import build
 from skylobe.core.errors import DataError
+from skylobe.core.table_formats import FORMATS
+from skylobe.core.tables import read_catalogue
 from skylobe.search import export
 
 
@@ -123,10 +125,10 @@ def test_answers_are_written_in_every_format(client, tmp_path, ending):
     answer = client.post("/api/export", json=asked)
     assert answer.status_code == 200, answer.text
     assert f"sources{ending}" in answer.headers["content-disposition"]
-    if ending in export.TABLES:
+    if ending in FORMATS:
         path = tmp_path / f"back{ending}"
         path.write_bytes(answer.content)
-        table = export.read(path)
+        table = read_catalogue(path).to_table()
         found = [one["id"] for one in search(client, name(4), n=5).json()["answers"]]
         assert list(table["id"]) == found
 

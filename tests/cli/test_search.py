@@ -8,6 +8,7 @@ from conftest import lobes
 from search.making import small_model
 from sky.fake_services import FakeServices
 from skylobe.cli import main
+from skylobe.core.tables import read_catalogue
 from skylobe.models import model as checkpoint
 from skylobe.search import export
 
@@ -45,7 +46,7 @@ def test_a_search_prints_and_writes_everything(made, tmp_path, capsys):
     assert "of the index have a nearer neighbour than S4 has" in printed
     for path in files:
         assert path.stat().st_size > 0
-    table = export.read(tmp_path / "found.vot")
+    table = read_catalogue(tmp_path / "found.vot").to_table()
     assert isinstance(table, QTable)
     assert len(table) == 11
     assert "S4" not in table["id"]
@@ -65,7 +66,7 @@ def test_a_search_prints_and_writes_everything(made, tmp_path, capsys):
 )
 def test_every_kind_of_query_is_answered(made, tmp_path, more):
     assert search(made, *more, "--tables", f'["{tmp_path / "t.csv"}"]') == 0
-    table = export.read(tmp_path / "t.csv")
+    table = read_catalogue(tmp_path / "t.csv").to_table()
     assert "S4" not in table["id"]
     if "--where" in more:
         assert set(table["label"]) == {"two"}
@@ -75,7 +76,7 @@ def test_every_kind_of_query_is_answered(made, tmp_path, more):
 def test_a_file_and_a_position_on_the_sky_are_embedded(made, tmp_path):
     table = tmp_path / "t.csv"
     assert search(made, "--query", str(made / "7.npy"), "--tables", f'["{table}"]') == 0
-    assert export.read(table)["id"][0] == "S7"
+    assert read_catalogue(table).to_table()["id"][0] == "S7"
     with FakeServices() as server:
         asked = ["--query", "200 -20", "--survey", "nvss", "--size", "600"]
         assert search(made, *asked, "--base_url", server.hips2fits) == 0
@@ -116,7 +117,7 @@ def test_duplicates_and_outliers_are_listed(made, tmp_path, capsys):
     out = tmp_path / "twice.ecsv"
     assert main.main(["duplicates", str(made / "index"), "--tables", f'["{out}"]']) == 0
     assert "1 pairs within 10″" in capsys.readouterr().out
-    table = export.read(out)
+    table = read_catalogue(out).to_table()
     assert (table["id_1"][0], table["id_2"][0]) == ("S1", "S2")
     picture = tmp_path / "lonely.png"
     command = ["outliers", str(made / "index"), "--n", "6", "--out", str(picture)]

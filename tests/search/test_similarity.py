@@ -68,7 +68,7 @@ def test_stored_embeddings_must_fit(model, synthetic, tmp_path):
 def test_files_that_hold_no_embeddings_are_named(tmp_path):
     path = tmp_path / "e.parquet"
     path.write_text("no")
-    with pytest.raises(DataError, match=r"e\.parquet: not a Parquet table"):
+    with pytest.raises(DataError, match=r"e\.parquet: not a readable table"):
         results.read_embeddings(path)
-    with pytest.raises(DataError, match="not a Parquet table"):
+    with pytest.raises(DataError, match="no such table"):
         results.read_embeddings(tmp_path / "absent.parquet")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skylobe.core.errors import DataError
-from skylobe.core.tables import write_table
+from skylobe.core.table_writing import write_table
 from skylobe.sky.corpus.exclusion import Exclusion
 from skylobe.sky.matching import cross_match, first_of_each, near, near_duplicates, pairs
 from skylobe.sky.sources import read_sources
@@ -97,8 +97,11 @@ def test_sources_are_read_off_tables_of_any_names_and_units(tmp_path):
     ("text", "message"),
     [
         ("name,ra\nA,1\n", "no dec column; name one dec"),
-        ("name,ra,dec\nA,one,two\n", "cannot be read"),
-        ("name,ra,dec\nA,1,95\n", "cannot be read"),
+        ("name,ra,dec\nA,one,two\n", "row 1, column ra: cannot be read as an angle, 'one'"),
+        (
+            "name,ra,dec\nA,1,95\n",
+            "row 1, column dec: .* declination runs from −90° to .90°, and this is 95°",
+        ),
         ("name,ra,dec\nA,1,5\nB,,7\n", "row 2 has no position"),
     ],
 )

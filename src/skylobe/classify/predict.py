@@ -20,20 +20,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 import pyarrow.parquet as pq
 import torch
-from astropy.table import Table
-from numpy.typing import NDArray
 from rich.progress import track
 from torch import Tensor
 
 from skylobe.classify.classifier import Classifier
 from skylobe.core import storage
-from skylobe.core.errors import ConfigError, DataError
-from skylobe.core.tables import FORMATS, as_text, find_column, read_catalogue, write_table
-from skylobe.images.datasets.table import WIDTH_PIX, normalised, stem
-from skylobe.images.files import ENDINGS, read_image
+from skylobe.core.columns import Column, free_name
+from skylobe.core.errors import DataError
+from skylobe.core.table_writing import format_of, write_parts
+from skylobe.images.datasets.listing import Source, list_sources
+from skylobe.images.datasets.table import WIDTH_PIX, normalised
+from skylobe.images.files import read_image
 from skylobe.images.image_set import ImageSet
 from skylobe.images.normalise import as_float
 from skylobe.images.scaling import ScalingConfig
@@ -44,19 +43,6 @@ PART = 512  # sources per part
 READERS = (
     2  # threads: one holds Python's lock while another clips in compiled code; more gain nothing
 )
-
-
-@dataclass(frozen=True)
-class Source:
-    """One row of the input.
-
-    Args:
-        source_id: Its name.
-        path: Its image.
-    """
-
-    source_id: str
-    path: Path
 
 
 @dataclass(frozen=True)
@@ -91,7 +77,7 @@ class Summary:
 
 def predict(
     classifier: Classifier,
-    data: Path,
+    data: Any,  # noqa: ANN401  (a path, or a table of a library)
     out: Path,
     *,
     level: float = 0.9,
@@ -103,12 +89,13 @@ def predict(
 
     Args:
         classifier: What to classify with.
-        data: Table with an id and a file column, files relative to it; or a folder of images.
-        out: Table to write: FITS, VOTable, ECSV, CSV or Parquet by its ending. One row per source, in
+        data: What ``list_sources`` lists: any table with a file column, or a folder of images.
+        out: Table to write, in one of ``FORMATS`` by its ending. One row per source, in
             the input's order: ``source_id``, ``file``, ``status`` (``ok`` or the reason),
             ``predicted``, ``p_CLASS`` per class (calibrated), ``abstain`` (the conformal prediction
             set at ``level`` is not one class), ``novelty`` (above 1: farther from the training
-            sources than 95 % of these are from each other).
+            sources than 95 % of these are from each other), and the table's further columns
+            (``own_NAME`` where a name is taken).
         level: Share of sources whose true class must be in the prediction set.
         width_pix: Pixels. Central square kept of every image.
         pixel_scale: Arcsec per pixel; ``None`` reads it off each file.
@@ -118,12 +105,10 @@ def predict(
         DataError: If the catalogue cannot be read.
         ConfigError: If the output's ending is unknown or the level is not between 0 and 1.
     """
-    if out.suffix.lower() not in (*FORMATS, ".parquet"):
-        raise ConfigError(
-            f"{out}: unknown table ending; use one of {', '.join([*FORMATS, '.parquet'])}."
-        )
-    classifier.calibration.threshold(level)  # refuses the level before any work is done
-    sources = list_sources(data)
+    format_of(out)  # refuses the ending before any work is done
+    classifier.calibration.threshold(level)  # as it does the level
+    listing = list_sources(data)
+    sources = listing.sources
     folder = _open_parts(out, classifier, sources, level, width_pix, pixel_scale)
     starts = [start for start in range(0, len(sources), PART) if not _part(folder, start).exists()]
     parts = (sources[start : start + PART] for start in starts)
@@ -138,34 +123,9 @@ def predict(
             table = _tabulate(classifier, part, readings, level)
             with storage.write_atomically(_part(folder, start)) as path:
                 pq.write_table(table, path)
-    summary = _join(sorted(folder.glob("*.parquet")), out)
+    summary = _join(sorted(folder.glob("*.parquet")), out, listing.own)
     shutil.rmtree(folder)
     return summary
-
-
-def list_sources(data: Path) -> list[Source]:
-    """List names and image files of a table or folder; the files are not opened.
-
-    Raises:
-        DataError: If there is nothing to list.
-    """
-    if data.is_dir():
-        paths = sorted(one for one in data.iterdir() if one.name.lower().endswith(ENDINGS))
-        if not paths:
-            raise DataError(f"{data}: holds no image; put {', '.join(ENDINGS)} files into it.")
-        return [Source(stem(one), one) for one in paths]
-    if not data.is_file():
-        raise DataError(f"{data}: no such table or folder; correct the path.")
-    table = read_catalogue(data)
-    ids, files = (find_column(table, part) for part in ("id", "file"))
-    if files is None:
-        raise DataError(
-            f"{data}: has no file column; name one file or filename "
-            f"(it has {', '.join(table.colnames)})."
-        )
-    paths = [data.parent / name for name in as_text(files)]
-    names = [stem(one) for one in paths] if ids is None else as_text(ids)
-    return [Source(name, path) for name, path in zip(names, paths, strict=True)]
 
 
 def _open_parts(
@@ -271,54 +231,39 @@ def _by_scale(readings: list[Reading]) -> Iterator[tuple[list[int], ImageSet]]:
         yield rows, ImageSet("part", joined, ids, pixel_scale=scale)
 
 
-def _join(parts: list[Path], out: Path) -> Summary:
-    """Write the parts as one table: CSV and Parquet part by part, other formats at once."""
+def _join(parts: list[Path], out: Path, own: list[Column]) -> Summary:
+    """Write the parts as one table, the user's own columns beside them."""
     counts = np.zeros(3, dtype=int)
+    kind, schema = format_of(out), pq.read_schema(parts[0])
+    beside = _beside(own, schema.names)
 
     def tables() -> Iterator[pa.Table]:
+        start = 0
         for part in parts:
             table = pq.read_table(part)
             failed = pc.sum(pc.not_equal(table["status"], OK)).as_py()
             undecided = pc.sum(table["abstain"], min_count=0).as_py()
             counts[:] += (len(table), failed, undecided)
+            if kind not in ("csv", "tsv", "parquet"):  # of which only these know a null of truths
+                at = table.column_names.index("abstain")
+                table = table.set_column(at, "abstain", pc.fill_null(table["abstain"], True))
+            for field in beside.schema:
+                table = table.append_column(field, beside[field.name].slice(start, len(table)))
+            start += len(table)
             yield table
 
-    schema = pq.read_schema(parts[0])
-    kind = out.suffix.lower()
     with storage.write_atomically(out) as path:
-        if kind == ".parquet":
-            with pq.ParquetWriter(path, schema) as writer:
-                for table in tables():
-                    writer.write_table(table)
-        elif kind == ".csv":
-            with pa.csv.CSVWriter(path, schema) as writer:
-                for table in tables():
-                    writer.write_table(table)
-        else:
-            whole = _as_astropy(pa.concat_tables(tables()), ascii_only=FORMATS[kind] == "fits")
-            write_table(whole, path, FORMATS[kind])
+        write_parts(tables(), pa.schema([*schema, *beside.schema]), path, kind)
     return Summary(*counts.tolist())
 
 
-def _as_astropy(table: pa.Table, *, ascii_only: bool) -> Table:
-    """Give an astropy table; what a failed row lacks is NaN, an empty name, or abstain."""
-    columns: dict[str, Any] = {}
-    for name in table.column_names:
-        column = table[name]
-        if pa.types.is_floating(column.type):
-            columns[name] = column.to_numpy()
-        elif pa.types.is_boolean(column.type):
-            columns[name] = pc.fill_null(column, True).to_numpy()
-        else:
-            columns[name] = _as_text(pc.fill_null(column, ""), ascii_only=ascii_only)
-    return Table(columns)
-
-
-def _as_text(column: pa.ChunkedArray, *, ascii_only: bool) -> NDArray[np.str_] | NDArray[np.bytes_]:
-    """Give text as numpy's, chunk by chunk; FITS knows ASCII only, so σ is escaped there."""
-    chunks = (chunk.to_pylist() for chunk in column.chunks)
-    if ascii_only:
-        return np.concatenate(
-            [np.array([one.encode("ascii", "backslashreplace") for one in some]) for some in chunks]
-        )
-    return np.concatenate([np.array(some, dtype=np.str_) for some in chunks])
+def _beside(own: list[Column], taken: list[str]) -> pa.Table:
+    """Tabulate the user's own columns under names that are free, with their units."""
+    columns: list[pa.Array] = []
+    fields: list[pa.Field] = []
+    for column in own:
+        columns.append(column.typed())
+        name = free_name(column.name, [*taken, *(one.name for one in fields)])
+        unit = None if column.unit is None else {"unit": column.unit}
+        fields.append(pa.field(name, columns[-1].type, metadata=unit))
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields))

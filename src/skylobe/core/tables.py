@@ -1,17 +1,25 @@
-"""Tables of any format to astropy's, and back: which formats there are, and which columns mean what."""
+"""The one reader of tables: files of every format and tables in memory, to columns that are known by name.
 
-import warnings
-from collections.abc import Iterable
+Catalogues, labelled sets, predictions, components and embeddings all come in here. It reads what is
+written and guesses nothing: types are asked for by the one who knows what a column is.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet
-from astropy.io import votable
-from astropy.table import Table
-from astropy.utils.exceptions import AstropyWarning
+import pyarrow as pa
+from astropy import units as u
+from astropy.table import QTable, Table
+from numpy.typing import NDArray
 
+from skylobe.core.columns import Column
 from skylobe.core.errors import DataError
+from skylobe.core.paths import is_file
+from skylobe.core.table_formats import Parts, columns_of_arrow, columns_of_astropy, read_format
+from skylobe.core.units import read_unit, unit_of
 
 KNOWN_NAMES = {  # of columns, the likeliest first; case does not matter
     "id": ("source_id", "id", "name", "source", "id_str", "rgz_name"),
@@ -22,76 +30,149 @@ KNOWN_NAMES = {  # of columns, the likeliest first; case does not matter
     "label": ("label", "class", "label_name"),
     "split": ("split",),
 }
-FORMATS = {
-    ".csv": "ascii.csv",
-    ".ecsv": "ascii.ecsv",
-    ".fits": "fits",
-    ".fit": "fits",
-    ".vot": "votable",
-    ".xml": "votable",
-    ".votable": "votable",
+ALL_NAMES = frozenset(name for names in KNOWN_NAMES.values() for name in names)
+TEXT = frozenset(  # columns that are text whatever they look like
+    name for part in ("id", "file", "label", "split") for name in KNOWN_NAMES[part]
+) | {
+    "id_1",
+    "id_2",
+    "label_1",
+    "label_2",
+    "survey",
+    "subset",
+    "code",
+    "status",
+    "predicted",
+    "tags",
 }
 
 
-def read_catalogue(path: Path) -> Table:
-    """Read a table of sources: CSV, ECSV, FITS, VOTable or Parquet, by its ending.
-
-    Raises:
-        DataError: If it cannot be read or has no rows.
-    """
-    kind = FORMATS.get(path.suffix.lower())
-    if kind is None and path.suffix.lower() != ".parquet":
-        endings = ", ".join([*FORMATS, ".parquet"])
-        raise DataError(f"{path}: unknown table ending; use one of {endings}.")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AstropyWarning)
-            table = _read_parquet(path) if kind is None else Table.read(path, format=kind)
-    except Exception as error:
-        reason = " ".join(str(error).split())[:120]
-        raise DataError(f"{path}: not a readable table ({reason}); save it again.") from None
-    if len(table) == 0:
-        raise DataError(f"{path}: the table has no rows; list at least one source.")
-    return table
-
-
-def write_table(table: Table, path: Path, kind: str) -> None:
-    """Write a table in one of astropy's formats.
+@dataclass(frozen=True)
+class Catalogue:
+    """A table of sources as it was read.
 
     Args:
-        table: What to write.
-        path: File to write, as it stands: not atomic.
-        kind: One of the values of ``FORMATS``.
+        origin: What messages call it.
+        columns: By name, in order.
+        meta: What the format says of the whole table, such as a FITS header's cards.
+        folder: That files are relative to.
     """
-    if kind == "votable":
-        # Table.write goes through compiled code of astropy 8.0 that writes one byte beyond its buffer
-        # where a row just fills it; this way does not
-        votable.writeto(votable.from_table(table), str(path))
+
+    origin: str
+    columns: dict[str, Column]
+    meta: dict[str, Any] = field(default_factory=dict)
+    folder: Path = Path()
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+    def __getitem__(self, name: str) -> Column:
+        if name not in self.columns:
+            raise DataError(
+                f"{self.origin}: has no column {name}; the columns are {', '.join(self.columns)}."
+            )
+        return self.columns[name]
+
+    def select(self, rows: NDArray[Any]) -> "Catalogue":
+        """Keep the rows of a mask or a list of numbers."""
+        return replace(self, columns={n: one.select(rows) for n, one in self.columns.items()})
+
+    def one_of(self, names: Collection[str]) -> Column | None:
+        """Find the column of the likeliest of these names; ``None`` if there is none."""
+        lower = {name.lower(): name for name in reversed(self.columns)}
+        return next((self.columns[lower[name]] for name in names if name in lower), None)
+
+    def find(self, part: str) -> Column | None:
+        """Find the column of one of ``KNOWN_NAMES``; ``None`` if there is none."""
+        return self.one_of(KNOWN_NAMES[part])
+
+    def require(self, part: str) -> Column:
+        """Find the column of one of ``KNOWN_NAMES``.
+
+        Raises:
+            DataError: If there is none.
+        """
+        found = self.find(part)
+        if found is None:
+            raise DataError(
+                f"{self.origin}: has no {part} column; name one {' or '.join(KNOWN_NAMES[part][:3])} "
+                f"(it has {', '.join(self.columns)})."
+            )
+        return found
+
+    def own(self, *used: Column | None) -> list[Column]:
+        """List the user's further columns: all but those used, and lists of values."""
+        names = {one.name for one in used if one is not None}
+        return [c for c in self.columns.values() if c.name not in names and not c.is_list]
+
+    def to_table(self) -> QTable:
+        """Give astropy's table: NaN and empty text where an entry is missing, units, and types."""
+        table = QTable(meta=self.meta)
+        for column in self.columns.values():
+            table[column.name] = _plain(column)
+        return table
+
+
+def read_catalogue(source: Any) -> Catalogue:  # noqa: ANN401  (tables of several libraries)
+    """Read a table.
+
+    Args:
+        source: A file, read by its ending (``FORMATS``); or a table of astropy, pandas, pyarrow or
+            whatever else gives Arrow's columns.
+
+    Raises:
+        DataError: If it cannot be read, is none, or has no rows.
+    """
+    if isinstance(source, str | Path):
+        path = Path(source)
+        _insist_on_file(path)
+        catalogue = Catalogue(str(path), *read_format(path, str(path), ALL_NAMES), path.parent)
     else:
-        table.write(path, format=kind, overwrite=True)
+        catalogue = Catalogue("the table", *_in_memory(source))
+    if len(catalogue) == 0:
+        raise DataError(f"{catalogue.origin}: the table has no rows; list at least one source.")
+    return catalogue
 
 
-def _read_parquet(path: Path) -> Table:
-    table = pyarrow.parquet.read_table(path)
-    columns = {}
-    for name in table.column_names:
-        values = table[name].to_numpy()
-        columns[name] = values.astype(str) if values.dtype == object else values
-    return Table(columns)
+def _insist_on_file(path: Path) -> None:
+    if not is_file(path):
+        raise DataError(f"{str(path)[:200]}: no such table; correct the path.")
+    if path.name.startswith("._"):
+        raise DataError(
+            f"{path}: is a companion file that a Mac leaves beside a table; give the table itself."
+        )
 
 
-def find_column(table: Table, part: str) -> Any:  # noqa: ANN401  (astropy column)
-    """Find the column of one of ``KNOWN_NAMES``; ``None`` if there is none."""
-    found = [name for name in table.colnames if name.lower() in KNOWN_NAMES[part]]
-    if not found:
-        return None
-    best = min(found, key=lambda name: KNOWN_NAMES[part].index(name.lower()))
-    return table[best]
+def _in_memory(source: Any) -> Parts:  # noqa: ANN401
+    if isinstance(source, Table):
+        return columns_of_astropy(source, "the table")
+    if isinstance(source, pa.Table) or hasattr(source, "__arrow_c_stream__"):
+        try:
+            return columns_of_arrow(pa.table(source), "the table")
+        except pa.ArrowException as error:
+            reason = " ".join(str(error).split())[:120]
+            raise DataError(
+                f"the table: a column mixes kinds of entries ({reason}); make it one kind."
+            ) from None
+    raise DataError(
+        f"{type(source).__name__} is no table; give a file, or a table of astropy, pandas or pyarrow."
+    )
 
 
-def as_text(column: Iterable[Any]) -> list[str]:
-    """Give the entries as text; masked ones are empty."""
-    return [
-        "" if value is np.ma.masked else value.decode() if isinstance(value, bytes) else str(value)
-        for value in column
-    ]
+def _plain(column: Column) -> Any:  # noqa: ANN401  (an array, or a quantity)
+    if column.is_list:
+        return column.values
+    if column.name.lower() in TEXT:
+        return column.texts()
+    entries = column.typed()
+    if pa.types.is_string(entries.type):
+        return column.texts()
+    if pa.types.is_boolean(entries.type):
+        truths = entries.to_numpy(zero_copy_only=False)
+        return column.texts() if entries.null_count else truths
+    values = entries.to_numpy(zero_copy_only=False)
+    unit = unit_of(column.name) if column.unit is None else read_unit(column.unit)
+    unit = unit or (None if column.unit is None else u.Unit(column.unit, parse_strict="silent"))
+    if unit is None:
+        return values
+    return values.astype(np.float64) * unit

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from skylobe.core.errors import DataError
+from skylobe.core.paths import is_file
 from skylobe.sky.fits import FILTERS, FITS_ENDINGS, REMARKS
 
 PICTURES = (".png", ".jpg", ".jpeg")
@@ -57,8 +58,8 @@ def read_image(path: Path) -> ImageFile:
     Raises:
         DataError: If the file is missing, damaged, empty, blank, or not one two-dimensional image.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; correct the file column.")
+    if not is_file(path):
+        raise DataError(f"{str(path)[:200]}: no such file; correct the file column.")
     try:
         with path.open("rb") as file:
             return decode(file, str(path))

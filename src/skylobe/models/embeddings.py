@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from skylobe.core import storage
 from skylobe.core.errors import DataError
+from skylobe.core.tables import read_catalogue
 from skylobe.images.image_set import ImageSet
 
 
@@ -73,26 +74,22 @@ def write_embeddings(path: Path, embeddings: Embeddings, image_set: ImageSet) ->
 
 
 def read_embeddings(path: Path) -> Embeddings:
-    """Read what ``write_embeddings`` wrote, or any Parquet table with the same two columns.
+    """Read what ``write_embeddings`` wrote, or any table with the same two columns.
 
     Raises:
-        DataError: If the file cannot be read or the columns are missing.
+        DataError: If the file cannot be read, columns are missing, or a row has no vector or one of
+            another length.
     """
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowInvalid):
+    catalogue = read_catalogue(path)
+    if not {"source_id", "embedding"} <= set(catalogue.columns):
         raise DataError(
-            f"{path}: not a Parquet table; make one with skylobe embed --out {path.stem}.parquet."
-        ) from None
-    if not {"source_id", "embedding"} <= set(table.column_names):
-        raise DataError(
-            f"{path}: has the columns {', '.join(table.column_names)}; source_id and embedding are "
+            f"{path}: has the columns {', '.join(catalogue.columns)}; source_id and embedding are "
             "needed, as skylobe embed writes them."
         )
-    metadata = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
+    ids = catalogue["source_id"].names()
     return Embeddings(
-        vectors=np.array(table["embedding"].to_pylist(), dtype=np.float32),
-        source_ids=np.array(table["source_id"].to_pylist(), dtype=np.str_),
-        model_name=metadata.get("model", "unknown"),
-        n_views=int(metadata.get("n_views", 1)),
+        vectors=catalogue["embedding"].vectors(ids.tolist()),
+        source_ids=ids,
+        model_name=str(catalogue.meta.get("model", "unknown")),
+        n_views=int(catalogue.meta.get("n_views", 1)),
     )

@@ -12,7 +12,9 @@ from jaxtyping import Float, Int, UInt8
 from numpy.typing import NDArray
 
 from skylobe.core.errors import ConfigError, DataError, PositionError
-from skylobe.images.datasets.table import WIDTH_PIX, normalised, stem
+from skylobe.core.paths import is_file
+from skylobe.images.datasets.listing import stem
+from skylobe.images.datasets.table import WIDTH_PIX, normalised
 from skylobe.images.files import ENDINGS, ImageFile, positions_of, read_image
 from skylobe.images.image_set import ImageSet
 from skylobe.images.scaling import ScalingConfig
@@ -22,6 +24,7 @@ from skylobe.search.exact import as_unit
 from skylobe.search.rows import thumbnails
 from skylobe.search.store import SourceIndex
 from skylobe.sky.cutout import Cutout
+from skylobe.sky.positions import parse_position
 
 SAME_PLACE = 10.0  # arcsec; a source of the index this near is the one that was pointed at
 AWAY = 0.5  # weight of what a query must not look like, beside 1 for what it must
@@ -159,7 +162,7 @@ class Doors:
             UnavailableError: If nothing is there and it cannot be fetched.
         """
         path = Path(text)
-        if text not in self.index and path.is_file():
+        if text not in self.index and is_file(path):
             return self.of_file(read_image(path), stem(path))
         if text not in self.index and path.name.lower().endswith(ENDINGS):
             raise DataError(f"{text}: no such file; correct its name.")
@@ -174,9 +177,6 @@ class Doors:
         """
         if text in self.index:
             return of_row(self.index, int(self.index.rows_of([text])[0]))
-        # imported here: positions knows data sets, and through them this room
-        from skylobe.sky.positions import parse_position
-
         try:
             place = parse_position(text, resolve=self.resolve)
         except PositionError:

@@ -11,6 +11,7 @@ from astropy.coordinates import SkyCoord
 from jaxtyping import UInt8
 from numpy.typing import NDArray
 
+from skylobe.core.columns import free_name
 from skylobe.core.errors import DataError
 from skylobe.images.image_set import ImageSet
 from skylobe.images.normalise import centre
@@ -26,15 +27,19 @@ THUMBNAIL_PIX = THUMBNAIL_GRID.crop_pix
 BATCH = 1024
 MEASURED_PIX = 150  # central square in which an extent is measured
 ANYWHERE = SkyCoord(0, 0, unit="deg")  # an extent does not depend on it
-RESERVED = ("id", "ra", "dec", "size_arcsec", "label", "survey", "split", "vector", "thumbnail")
+RESERVED = (
+    *("id", "ra", "dec", "size_arcsec", "label", "survey", "split", "vector", "thumbnail"),
+    *("rank", "similarity", "separation_arcsec", "entries"),  # of answers
+)
 
 
 def tabulate(image_set: ImageSet, embeddings: Embeddings) -> pa.Table:
     """Write one row per source.
 
     Columns: ``id`` (a name that occurs again gets ``#2``, ``#3``), ``ra`` and ``dec`` (degrees, ICRS),
-    ``size_arcsec`` (of the set, else measured on the image), ``label``, ``survey``, ``split``, the
-    set's further columns, ``vector`` (length one) and ``thumbnail`` (70×70, 0–255, row 0 southernmost).
+    ``size_arcsec`` (the set's own where it has one, else measured on the image), ``label``, ``survey``,
+    ``split``, the set's further columns (``own_NAME`` where a name is taken), ``vector`` (length one) and
+    ``thumbnail`` (70×70, 0–255, row 0 southernmost).
 
     Raises:
         DataError: If the embeddings are not the set's.
@@ -48,12 +53,12 @@ def tabulate(image_set: ImageSet, embeddings: Embeddings) -> pa.Table:
     columns |= _sky(image_set)
     columns["size_arcsec"] = numbers(sizes(image_set))
     columns["label"] = pa.array([one or None for one in labels(image_set)], pa.string())
-    columns["survey"] = pa.array([image_set.survey] * len(image_set), pa.string())
+    columns["survey"] = _surveys(image_set)
     splits = [None] * len(image_set) if image_set.splits is None else image_set.splits.tolist()
     columns["split"] = pa.array(splits, pa.string())
     for name, values in image_set.columns.items():
-        if name not in RESERVED:
-            columns[name] = _column(values)
+        if name not in ("size_arcsec", "survey"):
+            columns[free_name(name.replace(".", "_"), (*RESERVED, *columns))] = _column(values)
     columns["vector"] = _lists(unit)
     columns["thumbnail"] = _lists(thumbnails(image_set).reshape(len(image_set), -1))
     return pa.table(columns)
@@ -118,13 +123,20 @@ def labels(image_set: ImageSet) -> NDArray[np.str_]:
     return np.asarray(names[image_set.labels], dtype=np.str_)  # −1 takes the last
 
 
+def _surveys(image_set: ImageSet) -> pa.Array:
+    """Name each source's survey: the set's column of that name counts before its one survey."""
+    own = image_set.columns.get("survey")
+    named = [image_set.survey] * len(image_set) if own is None else [str(one) for one in own]
+    return pa.array([one or image_set.survey for one in named], pa.string())
+
+
 def _column(values: NDArray[Any]) -> pa.Array:
-    """Store a further column as text, whole numbers, truths or numbers."""
+    """Store a further column as text, whole numbers, truths or numbers; null where it is unknown."""
     if values.dtype.kind in "biu":
-        return pa.array(values)
+        return pa.array(np.ma.getdata(values), mask=np.ma.getmaskarray(values))
     if values.dtype.kind == "f":
         return numbers(values)
-    return pa.array([str(one) for one in values], pa.string())
+    return pa.array([str(one) or None for one in values], pa.string())
 
 
 def _lists(values: NDArray[Any]) -> pa.FixedSizeListArray:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from skylobe.core.errors import ConfigError, DataError
+from skylobe.core.paths import is_file
 from skylobe.images import gallery
 from skylobe.images.datasets.table import load_files
 from skylobe.images.image_set import ImageSet
@@ -56,7 +57,7 @@ def search(
     if len(rows):
         return Found(image_set.select(rows[:1]), index.search_source(query, n_neighbours))
     path = Path(query)
-    if not path.is_file():
+    if not is_file(path):
         examples = ", ".join(image_set.source_ids[:3])
         raise DataError(
             f"{query}: neither a source of {image_set.name} nor an image file; its ids look like "

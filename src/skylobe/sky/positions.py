@@ -1,7 +1,4 @@
-"""Whatever a person calls a position — text, numbers, a name, a row — to one ICRS ``SkyCoord``.
-
-Angles are never computed here: digits are put apart, and ``SkyCoord`` reads them.
-"""
+"""Whatever a person calls a position — text, numbers, a name, a row, a table — to ICRS ``SkyCoord``."""
 
 import re
 from collections.abc import Mapping
@@ -9,22 +6,34 @@ from typing import Any
 
 import numpy as np
 from astropy import units as u
-from astropy.coordinates import FK4, SkyCoord
+from astropy.coordinates import Galactic, SkyCoord
 from astropy.coordinates.name_resolve import NameResolveError
 from astropy.table import Row
-from astropy.time import Time
 
+from skylobe.core.columns import MINUS
+from skylobe.core.entries import column_of
 from skylobe.core.errors import PositionError, ServiceDownError, ServiceTimeoutError, SkylobeError
-from skylobe.core.tables import KNOWN_NAMES
+from skylobe.core.tables import KNOWN_NAMES, Catalogue, read_catalogue
+from skylobe.sky.angles import (
+    ANGLE_FORMS,
+    FORMS,
+    declination,
+    read_angle,
+    right_ascension,
+    split_pair,
+)
+from skylobe.sky.frames import B1950, frame_of
+from skylobe.sky.table_positions import positions_in
 
-_HOW = "write it as 206.42 +23.38, 13:45:41.2 +23:22:53 or J134541.2+232253"
-_B1950 = FK4(equinox=Time("B1950"))
-_SIGNS = str.maketrans({"−": "-", "–": "-", ",": " ", ";": " ", "\N{NO-BREAK SPACE}": " "})
-_NUMBER = re.compile(r"[+-]?\d+(?:\.\d*)?(?:e[+-]?\d+)?|[+-]?\.\d+", re.IGNORECASE)
 _J_NAME = re.compile(
-    r"(?:.*[^a-z]|[a-z]*?)(?P<epoch>[jb])(?P<ra>\d{4}(?:\d{2})?)(?P<ra_rest>\.\d+)?"
-    r"(?P<sign>[+-])(?P<dec>\d{2,6})(?P<dec_rest>\.\d+)?",
+    r"(?:.*[^a-z]|[a-z]*?)(?P<epoch>[jb])(?P<ra>[0-9]{4}(?:[0-9]{2})?)(?P<ra_rest>\.[0-9]+)?"
+    r"(?P<sign>[+-])(?P<dec>[0-9]{2,6})(?P<dec_rest>\.[0-9]+)?",
     re.IGNORECASE,
+)
+_LETTERS = frozenset(("h", "hr", "hour", "hours", "d", "deg", "degree", "degrees", "m", "s", "e"))
+_FRAME_WORD = r"\(?(j2000(?:\.0)?|b1950(?:\.0)?|icrs|fk[45]|gal(?:actic)?)\)?"
+_FRAMED = re.compile(
+    rf"(?:{_FRAME_WORD}[\s,;]+)?(?P<pair>.*?)(?:[\s,;]+{_FRAME_WORD})?", re.IGNORECASE
 )
 
 
@@ -33,9 +42,10 @@ def parse_position(value: Any, *, resolve: bool = False) -> SkyCoord:  # noqa: A
 
     Args:
         value: Degrees ("206.42 23.38" or a pair of numbers), sexagesimal hours and degrees
-            ("13:45:41.2 +23:22:53", "13h45m41.2s -00d30m00s", "13 45 41.2 -00 30 00"), a name that holds
-            the position ("RGZ J134541.2+232253", "B1343+236"), a ``SkyCoord`` of any frame, or a row or
-            mapping with ra and dec columns (degrees unless the column has a unit).
+            ("13:45:41.2 +23:22:53", "13h45m41.2s -00d30m00s", "13 45 41.2 -00 30 00"), either with its
+            frame ("B1950 13 43 00 +23 36 00", "30.2 -1.5 galactic"), a name that holds the position
+            ("RGZ J134541.2+232253", "B1343+236"), a ``SkyCoord`` of any frame, or a row or mapping with
+            ra and dec columns, as tables have them.
         resolve: Look any other text up as an object's name in Sesame, over the network.
 
     Returns:
@@ -50,13 +60,15 @@ def parse_position(value: Any, *, resolve: bool = False) -> SkyCoord:  # noqa: A
     """
     try:
         position = _read(value, resolve)
-    except SkylobeError:
+    except (PositionError, ServiceDownError, ServiceTimeoutError):
         raise
+    except SkylobeError as error:
+        raise PositionError(str(error)) from None
     except (ValueError, TypeError, u.UnitsError, Warning) as error:
         reason = " ".join(str(error).split())[:100]
-        raise PositionError(f"{value!r} is no position ({reason}); {_HOW}.") from None
+        raise PositionError(f"{value!r} is no position ({reason}); {FORMS}.") from None
     if not position.isscalar or not np.isfinite([position.ra.deg, position.dec.deg]).all():
-        raise PositionError(f"{value!r} is not one finite position; {_HOW}.")
+        raise PositionError(f"{value!r} is not one finite position; {FORMS}.")
     return position
 
 
@@ -65,86 +77,96 @@ def _read(value: Any, resolve: bool) -> SkyCoord:  # noqa: ANN401
         return SkyCoord(value.icrs.ra, value.icrs.dec)  # without distance or motion
     if isinstance(value, str):
         return _text(value, resolve)
-    if isinstance(value, Row | Mapping):
-        return _row(value)
+    if isinstance(value, Row):
+        return _row(read_catalogue(value.table[value.index : value.index + 1]))
+    if hasattr(value, "to_dict"):  # a row of pandas
+        value = value.to_dict()
+    if isinstance(value, Mapping):
+        return _row(_catalogue_of(value))
     ra, dec = value
-    if isinstance(ra, str):
-        return _text(f"{ra} {dec}", resolve=False)
-    return _degrees(u.Quantity(ra, u.deg).value, u.Quantity(dec, u.deg).value, value)
+    return _row(_catalogue_of({"ra": ra, "dec": dec}))
 
 
-def _degrees(ra: float, dec: float, value: Any) -> SkyCoord:  # noqa: ANN401
-    """Insist on the ranges: ``SkyCoord`` would wrap a right ascension of −3° silently."""
-    if not (0 <= ra < 360 and -90 <= dec <= 90):
+def _catalogue_of(row: Mapping[Any, Any]) -> Catalogue:
+    """Make a table of one row of a mapping's text, numbers and quantities."""
+    columns = {}
+    for name, cell in row.items():
+        unit = str(cell.unit) if isinstance(cell, u.Quantity) else None
+        entry = cell.value if isinstance(cell, u.Quantity) else cell
+        if np.ndim(entry) == 0:
+            columns[str(name)] = column_of(str(name), [entry], unit=unit, origin="the row")
+    return Catalogue("the row", columns)
+
+
+def _row(catalogue: Catalogue) -> SkyCoord:
+    found = positions_in(catalogue)
+    if found is None:
         raise PositionError(
-            f"{value!r}: right ascension runs from 0° to 360° and declination from −90° to +90°; {_HOW}."
+            f"No ra among {', '.join(catalogue.columns)}; name a column "
+            f"{' or '.join(KNOWN_NAMES['ra'][:3])}."
         )
-    return SkyCoord(ra, dec, unit="deg")
-
-
-def _row(row: Any) -> SkyCoord:  # noqa: ANN401  (a mapping or a row of a table)
-    names = row.colnames if isinstance(row, Row) else list(row)
-    found = {}
-    for part in ("ra", "dec"):
-        known = {str(one).lower(): one for one in names}
-        name = next((known[one] for one in KNOWN_NAMES[part] if one in known), None)
-        if name is None:
-            raise PositionError(
-                f"No {part} among {', '.join(map(str, names))}; name a column "
-                f"{' or '.join(KNOWN_NAMES[part][:3])}."
-            )
-        unit = row.columns[name].unit if isinstance(row, Row) else None
-        cell = row[name]
-        is_bare = unit is not None and not isinstance(cell, u.Quantity | str)
-        found[part] = cell * unit if is_bare else cell
-    return _read((found["ra"], found["dec"]), resolve=False)
+    return found[0]
 
 
 def _text(text: str, resolve: bool) -> SkyCoord:
-    plain = text.translate(_SIGNS).strip()
+    plain = " ".join(text.translate(MINUS).split())
     name = _J_NAME.fullmatch(plain.replace(" ", ""))
-    if name is not None:
+    framed = _FRAMED.fullmatch(plain)
+    is_framed = framed is not None and (framed[1] or framed[3]) and framed["pair"]
+    if name is not None and not is_framed:
         return _name(name, text)
-    numbers = _NUMBER.findall(plain)
-    words = re.findall(r"[a-z]+", _NUMBER.sub(" ", plain.lower()))
-    if numbers and set(words) <= {"h", "m", "s", "d", "deg"} and not plain[0].isalpha():
-        if len(numbers) == 2 and "h" not in words:
-            return _degrees(float(numbers[0]), float(numbers[1]), text)
-        return _sexagesimal(plain, text)
+    pair = framed["pair"] if framed is not None and is_framed else plain
+    words = set(re.findall("[a-z]+", pair.lower()))
+    if pair[:1] in tuple("+-.0123456789") and words <= _LETTERS:
+        return _pair(pair, framed if is_framed else None, text)
     if resolve:
         return _resolved(text)
     raise PositionError(
-        f"{text!r} is no position; {_HOW}, or have an object's name looked up (resolve)."
+        f"{text!r} is no position; {FORMS}, or have an object's name looked up (resolve)."
     )
+
+
+def _pair(pair: str, framed: re.Match[str] | None, text: str) -> SkyCoord:
+    """Read two angles and the frame around them."""
+    stated = [] if framed is None else [one for one in (framed[1], framed[3]) if one]
+    try:
+        if len(stated) > 1:
+            raise PositionError(f"{text!r} states two frames; state one.")
+        frame = frame_of(stated[0] if stated else None, None)
+        one, other = (read_angle(half) for half in split_pair(pair))
+        if one.parts != other.parts and (one.is_bare or other.is_bare):
+            raise PositionError(f"{text!r}: its halves are written differently; {FORMS}.")
+        if isinstance(frame, Galactic) and one.parts + other.parts > 2:
+            raise PositionError(f"{text!r}: write galactic longitude and latitude in degrees.")
+        degrees = right_ascension(one), declination(other)
+    except PositionError as error:
+        problem = str(error).replace(f"; {ANGLE_FORMS}", "")
+        whole = problem if repr(text) in problem else f"{text!r} is no position: {problem}"
+        raise PositionError(
+            whole if FORMS in whole else whole.rstrip(".") + f"; {FORMS}."
+        ) from None
+    return SkyCoord(*degrees, unit="deg", frame=frame).icrs
 
 
 def _name(name: re.Match[str], text: str) -> SkyCoord:
     """Put the digits of a name apart: hours, minutes, seconds; degrees, minutes, seconds or tenths."""
     hours, degrees = name["ra"], name["dec"]
     if len(degrees) == 5:
-        raise PositionError(f"{text!r}: a declination of five digits has no reading; {_HOW}.")
+        raise PositionError(f"{text!r}: a declination of five digits has no reading; {FORMS}.")
     if len(degrees) == 3:  # as names of B1950 have it: degrees and tenths
         parts = [degrees[:2] + "." + degrees[2]]
     else:
         parts = [degrees[i : i + 2] for i in range(0, len(degrees), 2)]
     ra = ":".join(hours[i : i + 2] for i in range(0, len(hours), 2)) + (name["ra_rest"] or "")
     dec = name["sign"] + ":".join(parts) + (name["dec_rest"] or "")
-    frame = _B1950 if name["epoch"].upper() == "B" else "icrs"
-    return _sexagesimal(f"{ra} {dec}", text, frame)
-
-
-def _sexagesimal(plain: str, text: str, frame: Any = "icrs") -> SkyCoord:  # noqa: ANN401
-    """Read hours and degrees; what ``SkyCoord`` would wrap or round over is refused first."""
-    numbers = _NUMBER.findall(plain)
-    signed = [i for i, one in enumerate(numbers) if i and one[0] in "+-"]
-    second = signed[0] if signed else len(numbers) // 2  # where the declination begins
-    small = [float(one) for one in numbers[1:second] + numbers[second + 1 :]]
-    hours = float(numbers[0])
-    if not 0 <= hours < 24 or plain[0] == "-" or any(not 0 <= one < 60 for one in small):
+    try:
+        there = right_ascension(read_angle(ra)), declination(read_angle(dec))
+    except PositionError as error:
         raise PositionError(
-            f"{text!r}: hours run from 0 to 24, minutes and seconds from 0 to 60; {_HOW}."
-        )
-    return SkyCoord(plain, unit=(u.hourangle, u.deg), frame=frame).icrs
+            f"{text!r} is no position: {str(error).partition(';')[0].rstrip('.')}; {FORMS}."
+        ) from None
+    frame = B1950 if name["epoch"].upper() == "B" else "icrs"
+    return SkyCoord(*there, unit="deg", frame=frame).icrs
 
 
 def _resolved(name: str) -> SkyCoord:

@@ -1,17 +1,16 @@
 """Tables of sources to names, positions and sizes."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from astropy.units import Quantity
 from numpy.typing import NDArray
 
 from skylobe.core.errors import DataError
-from skylobe.core.tables import KNOWN_NAMES, as_text, find_column, read_catalogue
+from skylobe.core.tables import read_catalogue
+from skylobe.sky.table_positions import positions_in
 
 
 @dataclass(frozen=True)
@@ -49,55 +48,29 @@ class SourceList:
             )
 
 
-def read_sources(path: Path) -> SourceList:
+def read_sources(source: Any) -> SourceList:  # noqa: ANN401  (a path, or a table of a library)
     """Read names, positions and, if there are any, sizes off a table.
 
     Args:
-        path: Any table that ``read_catalogue`` reads, with columns named as ``KNOWN_NAMES`` lists.
-            Positions are degrees or sexagesimal, sizes arcsec, unless the columns carry a unit.
+        source: Any table that ``read_catalogue`` reads, with columns named as ``KNOWN_NAMES`` lists.
+            Positions are read as ``positions_in`` does; sizes are arcsec unless the column states a
+            unit, and missing where the table has none.
 
     Raises:
         DataError: If a column is missing or holds something else, or a row has no position.
     """
-    table = read_catalogue(path)
-    found = {part: find_column(table, part) for part in ("id", "ra", "dec", "size")}
-    missing = [part for part in ("ra", "dec") if found[part] is None]
-    if missing:
-        raise DataError(
-            f"{path}: has no {missing[0]} column; name one {KNOWN_NAMES[missing[0]][0]} "
-            f"(it has {', '.join(table.colnames)})."
-        )
-    positions = positions_in(found["ra"], found["dec"], path)
+    catalogue = read_catalogue(source)
+    positions = positions_in(catalogue)
+    if positions is None:
+        catalogue.require("ra")
+        raise DataError(f"{catalogue.origin}: has no positions; name columns ra and dec.")
     unknown = ~(np.isfinite(positions.ra.deg) & np.isfinite(positions.dec.deg))
     if unknown.any():
         raise DataError(
-            f"{path}: row {np.flatnonzero(unknown)[0] + 1} has no position; give it one, or remove it."
+            f"{catalogue.origin}: row {np.flatnonzero(unknown)[0] + 1} has no position; give it one, or "
+            "remove it."
         )
-    names = [f"row{row}" for row in range(len(table))] if found["id"] is None else found["id"]
-    sizes = np.full(len(table), np.nan)
-    if found["size"] is not None:
-        sizes = np.ma.filled(np.ma.asarray(Quantity(found["size"], u.arcsec).value, float), np.nan)
-    return SourceList(np.array(as_text(names)), positions, sizes)
-
-
-def positions_in(ra: Any, dec: Any, path: Path) -> SkyCoord:  # noqa: ANN401  (astropy columns)
-    """Read positions off two columns: degrees, their own units, or sexagesimal text; NaN where masked.
-
-    Raises:
-        DataError: If they are no positions.
-    """
-    sexagesimal = np.asarray(ra).dtype.kind in "SUO"
-    try:
-        if sexagesimal:
-            return SkyCoord(as_text(ra), as_text(dec), unit=(u.hourangle, u.deg))
-        return SkyCoord(_degrees(ra), _degrees(dec), unit="deg")
-    except (TypeError, ValueError, u.UnitsError) as error:
-        raise DataError(
-            f"{path}: ra or dec cannot be read ({error}); write degrees, or 12:34:56 −00:30:00."
-        ) from None
-
-
-def _degrees(column: Any) -> NDArray[np.float64]:  # noqa: ANN401
-    """Give a column's angles in degrees; bare numbers are degrees, masked ones NaN."""
-    plain: NDArray[np.float64] = np.ma.filled(np.ma.asarray(column, float), np.nan)
-    return np.asarray(Quantity(plain, getattr(column, "unit", None) or u.deg).to_value(u.deg))
+    named, size = catalogue.find("id"), catalogue.find("size")
+    names = [f"row{row}" for row in range(len(catalogue))] if named is None else named.names()
+    sizes = np.full(len(catalogue), np.nan) if size is None else size.quantities(u.arcsec)
+    return SourceList(np.array(names), positions, sizes)

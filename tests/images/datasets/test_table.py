@@ -10,7 +10,8 @@ from PIL import Image
 
 from conftest import lobes
 from skylobe.core.errors import ConfigError, DataError
-from skylobe.core.tables import write_table
+from skylobe.core.table_formats import FORMATS
+from skylobe.core.table_writing import write_table
 from skylobe.images import datasets
 from skylobe.images.normalise import normalise
 
@@ -63,11 +64,10 @@ def columns():
     return Table({"Name": list("uvwxyz"), "file": FILES, "label": [*"pqpqp", ""]})
 
 
-@pytest.mark.parametrize("ending", ["csv", "ecsv", "fits", "vot", "parquet"])
+@pytest.mark.parametrize("ending", ["csv", "tsv", "ecsv", "fits", "vot", "parquet"])
 def test_every_table_format_and_image_format(folder, pixels, ending):
     path = folder / f"mine.{ending}"
-    kind = {"csv": "ascii.csv", "ecsv": "ascii.ecsv", "vot": "votable"}.get(ending, ending)
-    write_table(columns(), path, kind)
+    write_table(columns(), path, FORMATS[path.suffix])
     found = datasets.load(path)
     assert found.source_ids.tolist() == list("uvwxyz")
     assert found.class_names == ("p", "q")
@@ -187,7 +187,10 @@ def test_a_bad_file_is_named_with_a_remedy(folder, spoil):
         ("id,file\n1,a.fits\n1,e.npy\n", "id 1 occurs 2 times"),
         ("id,file\n,a.fits\n2,e.npy\n", "row 1 has no id"),
         ("id,file,split\n1,a.fits,dev\n", "unknown split 'dev'"),
-        ("id,file,ra,dec\n1,a.fits,abc,def\n", "ra or dec cannot be read"),
+        (
+            "id,file,ra,dec\n1,a.fits,abc,def\n",
+            "row 1, column ra: cannot be read as an angle, 'abc'",
+        ),
         ("", "mine.csv"),
     ],
 )
@@ -199,7 +202,7 @@ def test_a_bad_table_is_named_with_a_remedy(folder, text, message):
 
 def test_an_unknown_label_is_named(folder):
     (folder / "t.csv").write_text("id,file,label\n1,a.fits,FRI\n2,e.npy,FR1\n")
-    with pytest.raises(DataError, match="row 2 has the unknown label 'FR1'"):
+    with pytest.raises(DataError, match="row 2, column label: unknown label 'FR1'"):
         datasets.load(folder / "t.csv", class_names=("FRI", "FRII"))
 
 

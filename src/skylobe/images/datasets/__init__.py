@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from skylobe.core.errors import ConfigError
+from skylobe.core.paths import is_file, is_folder
 from skylobe.images.image_set import ImageSet
 
 NAMES = ("mirabest", "first_galaxies", "frdeep", "mightee", "rgz", "rgz_rendered")
 
 
 def load(
-    name: str | Path,
+    name: Any,  # noqa: ANN401  (a name, a path, or a table of a library)
     *,
     split: str | None = None,
     root: str | Path | None = None,
@@ -20,7 +21,8 @@ def load(
     """Load an image set.
 
     Args:
-        name: One of ``NAMES``; or the path of a table of images, of a folder of them, or of a corpus.
+        name: One of ``NAMES``; or the path of a table of images, of a folder of them, or of a corpus; or
+            a table of astropy, pandas or pyarrow.
         split: ``train``, ``validation``, ``test``, or ``None`` for all.
         root: Folder to look in before the mirror, the cache and the network.
         **options: Of the set, such as ``subset="confident"`` for ``mirabest``.
@@ -32,6 +34,10 @@ def load(
     """
     where = None if root is None else Path(root)
     try:
+        if not isinstance(name, str | Path):
+            from skylobe.images.datasets import table
+
+            return table.load(name, split, **options)
         if str(name) in NAMES:
             module = importlib.import_module(f"skylobe.images.datasets.{name}")
             loaded: ImageSet = module.load(split, where, **options)
@@ -49,15 +55,16 @@ def _load_own(
 ) -> ImageSet:
     from skylobe.images.datasets import corpora, table
 
-    path = path if root is None or path.exists() else root / path
+    is_here = is_file(path) or is_folder(path)
+    path = path if root is None or is_here else root / path
     if corpora.is_corpus(path):
         return corpora.load(path, split, **options)
-    if path.is_dir():
+    if is_folder(path):
         if split is not None:
             raise ConfigError(f"{path}: a folder has no splits; list the files in a table.")
         return table.load_folder(path, **options)
-    if path.is_file():
+    if is_file(path):
         return table.load(path, split, **options)
     raise ConfigError(
-        f"There is no set, table or folder {str(path)!r}; choose {', '.join(NAMES)}, or give a path."
+        f"There is no set, table or folder {str(path)[:200]!r}; choose {', '.join(NAMES)}, or give a path."
     )

@@ -22,6 +22,7 @@ from rich.progress import track
 
 from skylobe.core import storage
 from skylobe.core.errors import ConfigError, DataError
+from skylobe.core.paths import is_file
 from skylobe.images.image_set import ImageSet
 from skylobe.images.normalise import centre, normalise
 from skylobe.images.scaling import ScalingConfig
@@ -45,7 +46,7 @@ THREADS = 2  # sigma clipping leaves Python's lock; more gain nothing
 
 def is_corpus(path: Path) -> bool:
     """Say whether a folder is a corpus."""
-    return (path / SETTINGS).is_file()
+    return is_file(path / SETTINGS)
 
 
 def load(

@@ -25,11 +25,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.nddata import Cutout2D, NoOverlapError
-from astropy.table import Table
 from astropy.utils.exceptions import AstropyWarning
 from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_scales
@@ -37,9 +35,10 @@ from numpy.typing import NDArray
 
 from skylobe.core import downloads
 from skylobe.core.errors import ConfigError, DataError
-from skylobe.core.tables import as_text, read_catalogue
+from skylobe.core.tables import Catalogue, read_catalogue
 from skylobe.images.image_set import ImageSet
 from skylobe.images.normalise import normalise
+from skylobe.sky.table_positions import icrs_of
 
 FIELDS = ("COSMOS", "XMMLSS")
 CLASSES = ("FRI", "FRII")
@@ -119,12 +118,15 @@ def load(
 def _classified(path: Path, subset: str | None) -> dict[str, tuple[str, float]]:
     """Read class and share of the votes by source name, point sources and unsure ones left out."""
     table = read_catalogue(path)
-    columns = ("filename", "majority_classification", "vote_fraction")
-    _require_columns(table, columns, path)
-    names, classes = (as_text(table[one]) for one in columns[:2])
+    _require_columns(table, ("filename", "majority_classification", "vote_fraction"), path)
     votes = {
-        name.strip(): (label, float(share))
-        for name, label, share in zip(names, classes, table[columns[2]], strict=True)
+        str(name): (str(label), float(share))
+        for name, label, share in zip(
+            table["filename"].names(),
+            table["majority_classification"].texts(),
+            table["vote_fraction"].numbers(),
+            strict=True,
+        )
         if label in CLASSES and (subset is None or (share > CERTAIN) == (subset == "confident"))
     }
     if not votes:
@@ -132,11 +134,11 @@ def _classified(path: Path, subset: str | None) -> dict[str, tuple[str, float]]:
     return votes
 
 
-def _require_columns(table: Table, names: tuple[str, ...], path: Path) -> None:
-    missing = [name for name in names if name not in table.colnames]
+def _require_columns(table: Catalogue, names: tuple[str, ...], path: Path) -> None:
+    missing = [name for name in names if name not in table.columns]
     if missing:
         raise DataError(
-            f"{path}: has no column {missing[0]} (it has {', '.join(table.colnames)}); get it from "
+            f"{path}: has no column {missing[0]} (it has {', '.join(table.columns)}); get it from "
             f"{HOME} again."
         )
 
@@ -147,10 +149,9 @@ def _field(name: str, votes: dict[str, tuple[str, float]], root: Path | None) ->
     mosaic = downloads.require(f"mightee/{name}_image.fits", root, home=HOME)
     catalogue = read_catalogue(path)
     _require_columns(catalogue, ("NAME", "RA", "DEC"), path)
-    ids = np.array([one.strip() for one in as_text(catalogue["NAME"])])
+    ids = catalogue["NAME"].names()
     rows = np.flatnonzero([one in votes for one in ids])
-    degrees = [np.asarray(catalogue[part][rows], dtype=float) for part in ("RA", "DEC")]
-    positions = SkyCoord(*degrees, unit=u.deg)
+    positions = icrs_of(catalogue, catalogue["RA"], catalogue["DEC"])[rows]
     images, pixel_scale = _cut(mosaic, ids[rows].tolist(), positions)
     return Field(images, ids[rows].tolist(), positions, pixel_scale)
 

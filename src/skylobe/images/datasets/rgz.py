@@ -14,11 +14,9 @@ removes both.
 from dataclasses import asdict
 from pathlib import Path
 
-from astropy.table import Table
-
 from skylobe.core import downloads, storage
 from skylobe.core.errors import ConfigError, DataError
-from skylobe.core.tables import read_catalogue
+from skylobe.core.tables import Catalogue, read_catalogue
 from skylobe.images.datasets import corpora, evaluated
 from skylobe.images.image_set import ImageSet
 from skylobe.sky import surveys
@@ -38,7 +36,7 @@ WIDTH_PIX, PIXEL_SCALE = 150, 1.8  # the field of MiraBest's images
 CITATION = "Wong et al. 2025 (RGZ DR1, arXiv:2412.14502); Becker, White & Helfand 1995 (FIRST)"
 
 
-def positions(root: Path | None = None) -> Table:
+def positions(root: Path | None = None) -> Catalogue:
     """Read the table of sources.
 
     Args:

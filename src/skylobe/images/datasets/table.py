@@ -6,31 +6,30 @@ Classes: the ``label`` column, if there is one; sets without labels are first-cl
 Splits: the ``split`` column, if there is one.
 """
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from astropy.coordinates import SkyCoord
-from astropy.table import Table
+from astropy import units as u
 from numpy.typing import NDArray
 
+from skylobe.core.columns import as_masked
 from skylobe.core.errors import ConfigError, DataError
-from skylobe.core.tables import KNOWN_NAMES, as_text, find_column, read_catalogue
-from skylobe.images.files import ENDINGS, ImageFile, positions_of, read_image
+from skylobe.core.tables import Catalogue, read_catalogue
+from skylobe.images.datasets.listing import files_of, ids_of, stem
+from skylobe.images.files import ImageFile, positions_of, read_image
 from skylobe.images.image_set import SPLITS, ImageSet
 from skylobe.images.normalise import normalise
 from skylobe.images.scaling import ScalingConfig
-from skylobe.sky.sources import positions_in
+from skylobe.sky.table_positions import columns_in, positions_in
 
-PARTS = ("id", "file", "ra", "dec", "label", "split")
 WIDTH_PIX = 150
 PICTURE_SCALING = ScalingConfig("raw", circular=False)
 
 
 def load(
-    path: Path,
+    source: Any,  # noqa: ANN401  (a path, or a table of a library)
     split: str | None = None,
     *,
     width_pix: int = WIDTH_PIX,
@@ -41,9 +40,9 @@ def load(
     """Read the images that a table lists.
 
     Args:
-        path: CSV, ECSV, FITS, VOTable or Parquet with an id, a file column and, if known, ra, dec,
-            label and split. Files are relative to the table. Column names may be any of
-            ``KNOWN_NAMES``, in upper or lower case.
+        source: Any table that ``read_catalogue`` reads, with an id, a file column and, if known,
+            positions, size, label and split. Files are relative to the table. Column names may be any of
+            ``KNOWN_NAMES``, in upper or lower case; all others become the set's further columns.
         split: Rows of this split; needs a split column.
         width_pix: Pixels. Central square kept of every image; smaller ones are padded with sky.
         pixel_scale: Arcsec per pixel; ``None`` reads it off the files.
@@ -55,29 +54,27 @@ def load(
         DataError: Naming the file or row, for whatever cannot be used.
         ConfigError: If a split is asked for and there is none.
     """
-    table = read_catalogue(path)
-    columns = {part: find_column(table, part) for part in PARTS}
-    for part in ("id", "file"):
-        if columns[part] is None:
-            raise DataError(
-                f"{path}: has no {part} column; name one {' or '.join(KNOWN_NAMES[part][:3])} "
-                f"(it has {', '.join(table.colnames)})."
-            )
-    splits = _splits(columns["split"], path)
+    catalogue = read_catalogue(source)
+    catalogue.require("id")
+    catalogue.require("file")
+    splits = _splits(catalogue)
     if split is not None:
-        table, columns, splits = _rows_of(split, table, columns, splits, path)
-    ids = _distinct(columns["id"], path)
-    files = [read_image(path.parent / str(file)) for file in as_text(columns["file"])]
-    labels, names = _labels(columns["label"], class_names, path)
+        rows = _rows_of(split, splits, catalogue.origin)
+        catalogue, splits = catalogue.select(rows), np.full(len(rows), split)
+    labels, names = _labels(catalogue, class_names)
+    ids = _distinct(ids_of(catalogue), catalogue.origin)
+    files = [_read(catalogue, row) for row in range(len(catalogue))]
+    places = positions_in(catalogue)
     return ImageSet(
-        name=path.stem,
+        name=Path(catalogue.origin).stem,
         images=normalised(files, ids, width_pix, scaling or ScalingConfig()),
         source_ids=ids,
         labels=labels,
         class_names=names,
-        positions=_positions(columns["ra"], columns["dec"], files, path),
-        pixel_scale=pixel_scale or _common_scale(files, path),
+        positions=positions_of(files) if places is None else places,
+        pixel_scale=pixel_scale or _common_scale(files, catalogue.origin),
         splits=splits,
+        columns=_own_columns(catalogue),
     )
 
 
@@ -96,10 +93,7 @@ def load_folder(
         pixel_scale: Arcsec per pixel; ``None`` reads it off the files.
         scaling: Intensity scaling of physical pixels; ``None`` is MiraBest-F's.
     """
-    paths = sorted(one for one in folder.iterdir() if one.name.lower().endswith(ENDINGS))
-    if not paths:
-        raise DataError(f"{folder}: holds no image; put {', '.join(ENDINGS)} files into it.")
-    return load_files(paths, folder, width_pix, pixel_scale, scaling)
+    return load_files(files_of(folder), folder, width_pix, pixel_scale, scaling)
 
 
 def load_files(
@@ -118,99 +112,95 @@ def load_files(
         pixel_scale: Arcsec per pixel; ``None`` reads it off the files.
         scaling: Intensity scaling of physical pixels; ``None`` is MiraBest-F's.
     """
-    ids = _distinct([stem(one) for one in paths], origin)
+    ids = _distinct(np.array([stem(one) for one in paths]), str(origin))
     files = [read_image(one) for one in paths]
     return ImageSet(
         name=origin.name,
         images=normalised(files, ids, width_pix, scaling or ScalingConfig()),
         source_ids=ids,
         positions=positions_of(files),
-        pixel_scale=pixel_scale or _common_scale(files, origin),
+        pixel_scale=pixel_scale or _common_scale(files, str(origin)),
     )
 
 
-def stem(path: Path) -> str:
-    """Give the file name without its ending, however many parts that has."""
-    endings = [one for one in ENDINGS if path.name.lower().endswith(one)]
-    return path.name[: -len(max(endings, key=len))] if endings else path.name
-
-
-def _distinct(column: Iterable[Any], path: Path) -> NDArray[np.str_]:
-    ids = np.array(as_text(column))
+def _distinct(ids: NDArray[np.str_], origin: str) -> NDArray[np.str_]:
     names, counts = np.unique(ids, return_counts=True)
     if (counts > 1).any():
         name = names[counts > 1][0]
         raise DataError(
-            f"{path}: the id {name} occurs {counts.max()} times; give every source an id of its own."
+            f"{origin}: the id {name} occurs {counts.max()} times; give every source an id of its own."
         )
-    if "" in ids:
-        raise DataError(f"{path}: row {list(ids).index('') + 1} has no id; give it one.")
     return ids
 
 
-def _splits(column: Iterable[Any] | None, path: Path) -> NDArray[np.str_] | None:
+def _splits(catalogue: Catalogue) -> NDArray[np.str_] | None:
+    column = catalogue.find("split")
     if column is None:
         return None
-    values = np.array([{"valid": "validation"}.get(v, v) for v in as_text(column)])
+    values = np.array([{"valid": "validation"}.get(v, v) for v in column.texts()])
     unknown = sorted(set(values.tolist()) - set(SPLITS))
     if unknown:
-        raise DataError(f"{path}: unknown split {unknown[0]!r}; use {', '.join(SPLITS)}.")
+        row = int(np.argmax(values == unknown[0]))
+        raise column.error(row, f"unknown split {unknown[0]!r}", f"use {', '.join(SPLITS)}")
     return values
 
 
-def _rows_of(
-    split: str,
-    table: Table,
-    columns: dict[str, Any],
-    splits: NDArray[np.str_] | None,
-    path: Path,
-) -> tuple[Table, dict[str, Any], NDArray[np.str_]]:
+def _rows_of(split: str, splits: NDArray[np.str_] | None, origin: str) -> NDArray[np.int64]:
     if splits is None or not (splits == split).any():
         raise ConfigError(
-            f"{path}: has no {split!r} rows; add a split column or leave split unset."
+            f"{origin}: has no {split!r} rows; add a split column or leave split unset."
         )
-    keep = splits == split
-    chosen = {part: None if one is None else one[keep] for part, one in columns.items()}
-    return table[keep], chosen, splits[keep]
+    return np.flatnonzero(splits == split)
+
+
+def _read(catalogue: Catalogue, row: int) -> ImageFile:
+    column = catalogue.require("file")
+    if column.missing[row]:
+        raise column.error(row, "names no file", "name one, or remove the row")
+    try:
+        return read_image(catalogue.folder / column.values[row])
+    except DataError as error:
+        raise DataError(f"{catalogue.origin}: row {row + 1}: {error}") from None
 
 
 def _labels(
-    column: Iterable[Any] | None, class_names: tuple[str, ...] | None, path: Path
+    catalogue: Catalogue, class_names: tuple[str, ...] | None
 ) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
     """Number the classes; an empty entry is −1, not labelled."""
+    column = catalogue.find("label")
     if column is None:
         return None, ()
-    values = ["" if value in ("nan", "None") else value for value in as_text(column)]
-    names = class_names or tuple(sorted(set(values) - {""}))
+    values = column.labels()
+    if class_names and not set(values) & set(class_names):
+        values = column.texts()  # classes that are called 1.0 and 2.0
+    names = class_names or tuple(sorted(set(values.tolist()) - {""}))
     for row, value in enumerate(values):
         if value and value not in names:
-            raise DataError(
-                f"{path}: row {row + 1} has the unknown label {value!r}; the classes are "
-                f"{', '.join(names)}."
+            raise column.error(
+                row, f"unknown label {str(value)!r}", f"the classes are {', '.join(names)}"
             )
     return np.array([names.index(v) if v else -1 for v in values], dtype=np.int64), names
 
 
-def _positions(
-    ra: Any,  # noqa: ANN401  (astropy column)
-    dec: Any,  # noqa: ANN401
-    files: list[ImageFile],
-    path: Path,
-) -> SkyCoord | None:
-    """Take positions from the table, else from the files' WCS."""
-    if ra is not None and dec is not None:
-        return positions_in(ra, dec, path)
-    return positions_of(files)
+def _own_columns(catalogue: Catalogue) -> dict[str, NDArray[Any]]:
+    """Give the size in arcsec, and every column that has no part of its own; masked where missing."""
+    parts = [catalogue.find(part) for part in ("id", "file", "label", "split")]
+    own = catalogue.own(*parts, *(columns_in(catalogue) or ())[:2])
+    found = {column.name: as_masked(column.typed()) for column in own}
+    size = catalogue.find("size")
+    if size is not None:
+        found["size_arcsec"] = size.quantities(u.arcsec)
+    return found
 
 
-def _common_scale(files: list[ImageFile], path: Path) -> float | None:
+def _common_scale(files: list[ImageFile], origin: str) -> float | None:
     """Read the pixel scale that all files share."""
     scales = [file.pixel_scale for file in files if file.pixel_scale is not None]
     if not scales:
         return None
     if not np.allclose(scales, scales[0], rtol=1e-2):
         raise DataError(
-            f"{path}: pixel scales run from {min(scales):.2f}″ to {max(scales):.2f}″; make one table "
+            f"{origin}: pixel scales run from {min(scales):.2f}″ to {max(scales):.2f}″; make one table "
             "per scale, or give pixel_scale if the headers are wrong."
         )
     return float(np.median(scales))

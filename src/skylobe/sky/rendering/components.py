@@ -1,15 +1,13 @@
 """Gaussian components of any source finder: a table and its layout to ``Components``."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from astropy import units as u
-from astropy.table import Table
 
 from skylobe.core.errors import ConfigError, DataError
-from skylobe.core.tables import read_catalogue
+from skylobe.core.tables import Catalogue, read_catalogue
 from skylobe.sky.rendering.ellipses import Axes, areas_of, axes_of, moments_of
 from skylobe.sky.rendering.layouts import (
     CIRCULAR,
@@ -20,6 +18,7 @@ from skylobe.sky.rendering.layouts import (
     Values,
 )
 from skylobe.sky.settings import Beam
+from skylobe.sky.table_positions import icrs_of
 
 
 @dataclass(frozen=True)
@@ -66,12 +65,14 @@ class Components:
 
 
 def read_components(
-    path: Path, layout: ComponentLayout | str = "first", beam: BeamSource = None
+    source: Any,  # noqa: ANN401  (a path, or a table of a library)
+    layout: ComponentLayout | str = "first",
+    beam: BeamSource = None,
 ) -> Components:
     """Read a source finder's table.
 
     Args:
-        path: CSV, ECSV, FITS, VOTable or Parquet.
+        source: Any table that ``read_catalogue`` reads.
         layout: Which columns hold what, or a name from ``LAYOUTS``.
         beam: Arcsec, arcsec, degrees. Major and minor axis and angle of the image's beam, instead of
             the layout's.
@@ -84,86 +85,65 @@ def read_components(
         if layout not in LAYOUTS:
             raise ConfigError(f"There is no layout {layout!r}; choose {', '.join(LAYOUTS)}.")
         layout = LAYOUTS[layout]
-    reader = _Reader(path, read_catalogue(path))
-    ra, dec = reader.angles(layout.ra, "deg"), reader.angles(layout.dec, "deg")
-    beams = _beams(reader, ra, dec, layout.beam if beam is None else beam)
+    table = read_catalogue(source)
+    there = icrs_of(table, table[layout.ra.name], table[layout.dec.name])
+    ra, dec = there.ra.deg, there.dec.deg
+    beams = _beams(table, ra, dec, layout.beam if beam is None else beam)
     sizes = (
-        reader.angles(layout.major, "arcsec"),
-        reader.angles(layout.minor, "arcsec"),
-        reader.angles(layout.angle, "deg"),
+        _angles(table, layout.major, "arcsec"),
+        _angles(table, layout.minor, "arcsec"),
+        _angles(table, layout.angle, "deg"),
     )
     if not layout.is_deconvolved:
         sizes = axes_of(moments_of(*sizes) - moments_of(*beams.T))
-    rms = reader.fluxes(layout.rms) if layout.rms else np.full(len(ra), np.nan)
-    parts = Components(ra, dec, _peaks(reader, layout, sizes, beams), rms, *sizes, beam=beams)
-    _refuse_gaps(path, parts)
+    rms = _fluxes(table, layout.rms) if layout.rms else np.full(len(ra), np.nan)
+    parts = Components(ra, dec, _peaks(table, layout, sizes, beams), rms, *sizes, beam=beams)
+    _refuse_gaps(table.origin, parts)
     return parts
 
 
-def _beams(reader: "_Reader", ra: Values, dec: Values, source: BeamSource) -> Values:
+def _beams(table: Catalogue, ra: Values, dec: Values, source: BeamSource) -> Values:
     """Give each component's beam: arcsec, arcsec, degrees."""
     if source is None:
         raise ConfigError(
-            f"{reader.path}: the layout does not say the image's beam; give beam=(major, minor, angle) in "
-            "arcsec, arcsec and degrees."
+            f"{table.origin}: the layout does not say the image's beam; give beam=(major, minor, angle), "
+            "in arcsec, arcsec and degrees."
         )
     if callable(source):
         return source(ra, dec)
     if isinstance(source, tuple) and isinstance(source[0], Column):
         units = ("arcsec", "arcsec", "deg")
         columns = zip(source, units, strict=True)
-        return np.stack([reader.angles(column, unit) for column, unit in columns], axis=-1)
+        return np.stack([_angles(table, column, unit) for column, unit in columns], axis=-1)
     return np.broadcast_to(np.asarray(source, dtype=float), (len(ra), 3))
 
 
-def _peaks(reader: "_Reader", layout: ComponentLayout, sizes: Axes, beams: Values) -> Values:
+def _peaks(table: Catalogue, layout: ComponentLayout, sizes: Axes, beams: Values) -> Values:
     """Read the peaks, or spread the integrated fluxes over the components."""
     if layout.peak is not None:
-        return reader.fluxes(layout.peak)
+        return _fluxes(table, layout.peak)
     if layout.integrated is None:
         raise ConfigError("The layout names no flux column; give peak or integrated.")
     beam = moments_of(*beams.T)
-    return reader.fluxes(layout.integrated) * areas_of(beam) / areas_of(moments_of(*sizes) + beam)
+    return _fluxes(table, layout.integrated) * areas_of(beam) / areas_of(moments_of(*sizes) + beam)
 
 
-def _refuse_gaps(path: Path, parts: Components) -> None:
+def _refuse_gaps(origin: str, parts: Components) -> None:
     needed = (parts.ra, parts.dec, parts.peak, parts.major, parts.minor, parts.angle)
     is_whole = np.isfinite(np.stack(needed)).all(0) & np.isfinite(parts.beam).all(-1)
     if not is_whole.all():
         raise DataError(
-            f"{path}: {(~is_whole).sum()} of {len(parts)} components lack a position, flux, size or "
+            f"{origin}: {(~is_whole).sum()} of {len(parts)} components lack a position, flux, size or "
             f"beam, the first in row {np.argmin(is_whole) + 1}; remove or complete them."
         )
 
 
-class _Reader(NamedTuple):
-    """A table whose columns come out in the units asked for."""
+def _angles(catalogue: Catalogue, column: Column, unit: str) -> Values:
+    return catalogue[column.name].quantities(u.Unit(unit), u.Unit(column.unit))
 
-    path: Path
-    table: Table
 
-    def angles(self, column: Column, unit: str) -> Values:
-        return self._convert(column, self._unit(column), u.Unit(unit))
-
-    def fluxes(self, column: Column) -> Values:
-        unit = self._unit(column)
-        return self._convert(column, unit * u.beam if u.beam in unit.bases else unit, u.Jy)
-
-    def _unit(self, column: Column) -> Any:  # noqa: ANN401  (astropy's units have no types)
-        if column.name not in self.table.colnames:
-            raise DataError(
-                f"{self.path}: has no column {column.name}; correct the layout, the columns are "
-                f"{', '.join(self.table.colnames)}."
-            )
-        return self.table[column.name].unit or u.Unit(column.unit)
-
-    def _convert(self, column: Column, unit: Any, target: Any) -> Values:  # noqa: ANN401
-        try:
-            factor = unit.to(target)
-            entries = np.ma.asarray(self.table[column.name]).astype(np.float64)
-            return np.asarray(np.ma.filled(entries, np.nan) * factor)
-        except (u.UnitConversionError, ValueError, TypeError):
-            raise DataError(
-                f"{self.path}: column {column.name} is not a number in a unit of {target}; "
-                "correct the table."
-            ) from None
+def _fluxes(catalogue: Catalogue, column: Column) -> Values:
+    """Read Jy, or Jy per beam: which of the two a table writes does not matter."""
+    found, bare = catalogue[column.name], u.Unit(column.unit)
+    per_beam = u.beam in found.unit_or(bare).bases
+    return found.quantities(u.Jy / u.beam if per_beam else u.Jy, bare)

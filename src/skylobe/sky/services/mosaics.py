@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from skylobe.core.errors import DataError, NoPixelsError, OutsideFootprintError
 from skylobe.core.extras import optional
+from skylobe.core.paths import visible
 from skylobe.sky.beams import Beam
 from skylobe.sky.cutout import Cutout, sky_wcs
 from skylobe.sky.fits import FITS_ENDINGS
@@ -53,8 +54,7 @@ class Mosaics:
         if not isinstance(self.source, Path):
             paths = self.source
         elif self.source.is_dir():
-            inside = self.source.rglob("*")
-            paths = sorted(one for one in inside if one.name.lower().endswith(FITS_ENDINGS))
+            paths = visible(self.source.rglob("*"), self.source, FITS_ENDINGS)
         else:
             paths = [self.source]
         if not paths:

@@ -1,0 +1,127 @@
+"""Tables to files of every format that is read, with units where the format holds them.
+
+CSV and TSV hold no units: there a column's name tells its unit (``ra`` and ``dec`` in degrees,
+``…_arcsec``). FITS knows ASCII only: text beyond it is escaped, and reading undoes that.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+from astropy.io import votable
+from astropy.table import MaskedColumn, Table
+
+from skylobe.core.columns import Column
+from skylobe.core.errors import ConfigError
+from skylobe.core.table_formats import ESCAPED, FORMATS, columns_of_arrow, columns_of_astropy
+
+ASTROPY = {"fits": "fits", "ecsv": "ascii.ecsv", "csv": "ascii.csv", "tsv": "ascii.tab"}
+
+
+def format_of(path: Path) -> str:
+    """Give the format that a file's name ends in.
+
+    Raises:
+        ConfigError: If it is none of ``FORMATS``.
+    """
+    kind = FORMATS.get(path.suffix.lower())
+    if kind is None:
+        raise ConfigError(f"{path}: unknown table ending; use one of {', '.join(FORMATS)}.")
+    return kind
+
+
+def write_table(table: Table, path: Path, kind: str) -> None:
+    """Write a table.
+
+    Args:
+        table: What to write.
+        path: File to write, as it stands: not atomic.
+        kind: One of the values of ``FORMATS``.
+    """
+    if kind == "votable":
+        # Table.write goes through compiled code of astropy 8.0 that writes one byte beyond its buffer
+        # where a row just fills it; this way does not
+        votable.writeto(votable.from_table(table), str(path))
+    elif kind == "parquet":
+        pq.write_table(_as_arrow(table), path)
+    else:
+        ready = _for_fits(table) if kind == "fits" else table
+        ready.write(path, format=ASTROPY[kind], overwrite=True)
+
+
+def write_parts(parts: Iterable[pa.Table], schema: pa.Schema, path: Path, kind: str) -> None:
+    """Write a table that comes in parts: CSV, TSV and Parquet part by part, other formats at once.
+
+    Args:
+        parts: Arrow tables, one below the other.
+        schema: Theirs.
+        path: File to write, as it stands: not atomic.
+        kind: One of the values of ``FORMATS``.
+    """
+    if kind == "parquet":
+        with pq.ParquetWriter(path, schema) as writer:
+            for part in parts:
+                writer.write_table(part)
+    elif kind in ("csv", "tsv"):
+        options = pyarrow.csv.WriteOptions(delimiter="\t" if kind == "tsv" else ",")
+        with pyarrow.csv.CSVWriter(path, schema, write_options=options) as writer:
+            for part in parts:
+                writer.write_table(part)
+    else:
+        columns, _ = columns_of_arrow(pa.concat_tables(parts), path.name)
+        write_table(Table([_masked(one) for one in columns.values()]), path, kind)
+
+
+def _masked(column: Column) -> MaskedColumn:
+    """Give a column as astropy's: text is empty and a number NaN where missing, others are masked."""
+    if column.is_text:
+        return MaskedColumn(column.texts(), column.name, unit=column.unit)
+    if column.values.dtype.kind == "f":
+        return MaskedColumn(column.numbers(), column.name, unit=column.unit)
+    return MaskedColumn(column.values, column.name, mask=column.missing, unit=column.unit)
+
+
+def _as_arrow(table: Table) -> pa.Table:
+    """Give an Arrow table whose columns carry their units."""
+    columns, meta = columns_of_astropy(table, "the table")
+    arrays = [pa.array(c.values.tolist()) if c.is_list else c.typed() for c in columns.values()]
+    fields = [
+        pa.field(c.name, array.type, metadata=None if c.unit is None else {"unit": c.unit})
+        for c, array in zip(columns.values(), arrays, strict=True)
+    ]
+    notes = {key: str(value) for key, value in meta.items()}
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields, metadata=notes))
+
+
+def _for_fits(table: Table) -> Table:
+    """Escape a table's text if any is not ASCII, and write truths with gaps as text."""
+    ready = table.copy()
+    for name in table.colnames:
+        mask = np.asarray(getattr(table[name], "mask", False))
+        if np.ma.getdata(table[name]).dtype.kind == "b" and mask.any():
+            ready[name] = np.where(mask, "", np.ma.getdata(table[name]).astype(np.str_))
+    texts = [name for name in ready.colnames if np.ma.getdata(ready[name]).dtype.kind == "U"]
+    said = [*ready.colnames, *filter(_is_text, ready.meta.values())]
+    if all(map(_is_plain, said)) and all(_is_plain(str(v)) for n in texts for v in ready[n]):
+        return ready
+    for name in texts:
+        ready[name] = np.array([_escaped(str(one)) for one in np.ma.filled(ready[name], "")])
+    ready.meta = {k: _escaped(v) if _is_text(v) else v for k, v in ready.meta.items()}
+    ready.rename_columns(ready.colnames, [_escaped(name) for name in ready.colnames])
+    ready.meta[ESCAPED] = True
+    return ready
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
+
+
+def _escaped(text: str) -> str:
+    return text.encode("unicode_escape").decode("ascii")
