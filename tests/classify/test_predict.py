@@ -104,11 +104,11 @@ def test_other_settings_do_not_reuse_finished_parts(
     classifier, catalogue: Path, monkeypatch: pytest.MonkeyPatch
 ):
     out = catalogue.parent / "out.csv"
-    join = predicting._join
-    monkeypatch.setattr(predicting, "_join", lambda parts, path, own: 1 / 0)
+    join = predicting.join
+    monkeypatch.setattr(predicting, "join", lambda parts, path, own: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         predict(classifier, catalogue, out, level=0.8, pixel_scale=1.8)
-    monkeypatch.setattr(predicting, "_join", join)
+    monkeypatch.setattr(predicting, "join", join)
     few = replace(classifier, calibration=type(classifier.calibration)())
     assert predict(few, catalogue, out, level=0.8, pixel_scale=1.8).n_abstained == 8
 

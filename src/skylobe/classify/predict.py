@@ -19,17 +19,16 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 from rich.progress import track
 from torch import Tensor
 
 from skylobe.classify.classifier import Classifier
+from skylobe.classify.joining import OK, Summary, join
 from skylobe.core import storage
-from skylobe.core.columns import Column, free_name
 from skylobe.core.errors import DataError
-from skylobe.core.table_writing import format_of, write_parts
+from skylobe.core.table_writing import format_of
 from skylobe.images.datasets.listing import Source, list_sources
 from skylobe.images.datasets.table import WIDTH_PIX, normalised
 from skylobe.images.files import read_image
@@ -38,7 +37,6 @@ from skylobe.images.normalise import as_float
 from skylobe.images.scaling import ScalingConfig
 from skylobe.models.inference import fastest
 
-OK = "ok"
 PART = 512  # sources per part
 READERS = (
     2  # threads: one holds Python's lock while another clips in compiled code; more gain nothing
@@ -58,21 +56,6 @@ class Reading:
     status: str
     image: Tensor | None = None
     pixel_scale: float | None = None
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What came out.
-
-    Args:
-        n_sources: Rows.
-        n_failed: Rows whose image could not be used.
-        n_abstained: Rows left undecided at the level.
-    """
-
-    n_sources: int
-    n_failed: int
-    n_abstained: int
 
 
 def predict(
@@ -123,7 +106,7 @@ def predict(
             table = _tabulate(classifier, part, readings, level)
             with storage.write_atomically(_part(folder, start)) as path:
                 pq.write_table(table, path)
-    summary = _join(sorted(folder.glob("*.parquet")), out, listing.own)
+    summary = join(sorted(folder.glob("*.parquet")), out, listing.own)
     shutil.rmtree(folder)
     return summary
 
@@ -229,41 +212,3 @@ def _by_scale(readings: list[Reading]) -> Iterator[tuple[list[int], ImageSet]]:
         joined = torch.cat([as_float(image) for image in images if image is not None])
         ids = np.array([str(row) for row in rows])
         yield rows, ImageSet("part", joined, ids, pixel_scale=scale)
-
-
-def _join(parts: list[Path], out: Path, own: list[Column]) -> Summary:
-    """Write the parts as one table, the user's own columns beside them."""
-    counts = np.zeros(3, dtype=int)
-    kind, schema = format_of(out), pq.read_schema(parts[0])
-    beside = _beside(own, schema.names)
-
-    def tables() -> Iterator[pa.Table]:
-        start = 0
-        for part in parts:
-            table = pq.read_table(part)
-            failed = pc.sum(pc.not_equal(table["status"], OK)).as_py()
-            undecided = pc.sum(table["abstain"], min_count=0).as_py()
-            counts[:] += (len(table), failed, undecided)
-            if kind not in ("csv", "tsv", "parquet"):  # of which only these know a null of truths
-                at = table.column_names.index("abstain")
-                table = table.set_column(at, "abstain", pc.fill_null(table["abstain"], True))
-            for field in beside.schema:
-                table = table.append_column(field, beside[field.name].slice(start, len(table)))
-            start += len(table)
-            yield table
-
-    with storage.write_atomically(out) as path:
-        write_parts(tables(), pa.schema([*schema, *beside.schema]), path, kind)
-    return Summary(*counts.tolist())
-
-
-def _beside(own: list[Column], taken: list[str]) -> pa.Table:
-    """Tabulate the user's own columns under names that are free, with their units."""
-    columns: list[pa.Array] = []
-    fields: list[pa.Field] = []
-    for column in own:
-        columns.append(column.typed())
-        name = free_name(column.name, [*taken, *(one.name for one in fields)])
-        unit = None if column.unit is None else {"unit": column.unit}
-        fields.append(pa.field(name, columns[-1].type, metadata=unit))
-    return pa.Table.from_arrays(columns, schema=pa.schema(fields))

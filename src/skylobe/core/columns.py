@@ -11,7 +11,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from astropy import units as u
 from numpy.typing import NDArray
 
@@ -19,8 +18,7 @@ from skylobe.core.errors import DataError
 from skylobe.core.units import read_unit
 
 MINUS = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d", "-"))
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?inf(?:inity)?")
-_WHOLE = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,17})")  # no zero in front: that would be a name
+NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?inf(?:inity)?")
 _POINT_ZERO = re.compile(r"[+-]?[0-9]+\.0")
 
 
@@ -82,9 +80,9 @@ class Column:
             )
         held = self.values
         if held.dtype.kind == "f":
-            written = ["" if lost else _float_text(v) for v, lost in self._pairs()]
+            written = ["" if lost else _float_text(v) for v, lost in self.pairs()]
         else:
-            written = ["" if lost else str(v) for v, lost in self._pairs()]
+            written = ["" if lost else str(v) for v, lost in self.pairs()]
         return np.array(written, dtype=np.str_)
 
     def names(self) -> NDArray[np.str_]:
@@ -132,7 +130,7 @@ class Column:
         if not self.is_text:
             return np.where(self.missing, np.nan, self.values.astype(np.float64))
         found = np.full(len(self), np.nan)
-        for row, (text, lost) in enumerate(self._pairs()):
+        for row, (text, lost) in enumerate(self.pairs()):
             if not lost:
                 found[row] = self._number(row, text)
         return found
@@ -188,7 +186,7 @@ class Column:
                 f"{self.origin}: column {self.name} holds no vectors; give a list of numbers per row, as "
                 "skylobe embed writes them."
             )
-        rows = [None if lost else np.asarray(one) for one, lost in self._pairs()]
+        rows = [None if lost else np.asarray(one) for one, lost in self.pairs()]
         width = next((len(one) for one in rows if one is not None), 0)
         for row, one in enumerate(rows):
             if one is None:
@@ -198,65 +196,18 @@ class Column:
                 raise self.error(row, problem, "embed it again")
         return np.array(rows, dtype=np.float32).reshape(len(rows), width)
 
-    def typed(self) -> pa.Array:
-        """Give the entries for a store: whole numbers, numbers, truths or text, null where missing.
-
-        Text whose type nobody declared becomes numbers or truths if all of it can, without loss: entries
-        with a zero in front stay text.
-        """
-        if not self.is_text:
-            return pa.array(self.values, mask=self.missing)
-        entries = [None if lost else text for text, lost in self._pairs()]
-        known = [one for one in entries if one is not None]
-        if self.is_written and not known:
-            return pa.nulls(len(self), pa.float64())
-        if self.is_written:
-            if all(_WHOLE.fullmatch(one) for one in known):
-                return pa.array([None if e is None else int(e) for e in entries], pa.int64())
-            if all(_NUMBER.fullmatch(one) and not _is_padded(one) for one in known):
-                return pa.array([None if e is None else float(e) for e in entries], pa.float64())
-            if {one.lower() for one in known} <= {"true", "false"}:
-                return pa.array([None if e is None else e.lower() == "true" for e in entries])
-        return pa.array(entries, pa.string())
-
-    def _pairs(self) -> Iterable[tuple[Any, np.bool_]]:
+    def pairs(self) -> Iterable[tuple[Any, np.bool_]]:
+        """Give each entry, and whether it is missing."""
         return zip(self.values, self.missing, strict=True)
 
     def _number(self, row: int, text: str) -> float:
         plain = text.translate(MINUS)
-        if _NUMBER.fullmatch(plain):
+        if NUMBER.fullmatch(plain):
             return float(plain)
         remedy = "write a number with a decimal point, or leave the entry empty"
         raise self.error(row, f"{text!r} is no number", remedy)
 
 
-def free_name(name: str, taken: Iterable[str]) -> str:
-    """Give a user's own column a name that is not taken, whatever the case.
-
-    >>> free_name("label", ["id"]), free_name("ID", ["id"])
-    ('label', 'own_ID')
-    """
-    lower = {one.lower() for one in taken}
-    while name.lower() in lower:
-        name = f"own_{name}"
-    return name
-
-
-def as_masked(entries: pa.Array) -> NDArray[Any]:
-    """Give a store's entries as numpy's: NaN and empty text where one is missing, others masked."""
-    if pa.types.is_string(entries.type):
-        return np.array([one or "" for one in entries.to_pylist()], dtype=np.str_)
-    if pa.types.is_floating(entries.type) or not entries.null_count:
-        return np.asarray(entries.to_numpy(zero_copy_only=False))
-    return np.ma.array(entries.fill_null(0).to_numpy(zero_copy_only=False), mask=entries.is_null())
-
-
 def _float_text(value: Any) -> str:  # noqa: ANN401  (any of numpy's floats)
     whole = np.isfinite(value) and value == int(value)
     return str(int(value)) if whole else str(value)
-
-
-def _is_padded(text: str) -> bool:
-    """Tell whether a number has a zero in front that its value would lose."""
-    digits = text.lstrip("+-")
-    return len(digits) > 1 and digits[0] == "0" and digits[1].isdigit()

@@ -140,7 +140,8 @@ def _of_lists(column: pa.ChunkedArray) -> Any:  # noqa: ANN401  (an array of num
 def _read_text(path: Path, ending: str, origin: str, known: frozenset[str]) -> Parts:
     text = decode(path.read_bytes(), origin)
     if ending == ".ecsv" or text.startswith("# %ECSV"):
-        return columns_of_astropy(Table.read(text.splitlines(), format="ascii.ecsv"), origin)
+        lines = text.replace("\r\n", "\n").split("\n")
+        return columns_of_astropy(Table.read(lines, format="ascii.ecsv"), origin)
     return read_delimited(text, ending, origin, known), {}
 
 

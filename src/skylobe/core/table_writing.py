@@ -16,6 +16,7 @@ from astropy.table import MaskedColumn, Table
 
 from skylobe.core.columns import Column
 from skylobe.core.errors import ConfigError
+from skylobe.core.stored import arrow_of
 from skylobe.core.table_formats import ESCAPED, FORMATS, columns_of_arrow, columns_of_astropy
 
 ASTROPY = {"fits": "fits", "ecsv": "ascii.ecsv", "csv": "ascii.csv", "tsv": "ascii.tab"}
@@ -87,13 +88,8 @@ def _masked(column: Column) -> MaskedColumn:
 def _as_arrow(table: Table) -> pa.Table:
     """Give an Arrow table whose columns carry their units."""
     columns, meta = columns_of_astropy(table, "the table")
-    arrays = [pa.array(c.values.tolist()) if c.is_list else c.typed() for c in columns.values()]
-    fields = [
-        pa.field(c.name, array.type, metadata=None if c.unit is None else {"unit": c.unit})
-        for c, array in zip(columns.values(), arrays, strict=True)
-    ]
     notes = {key: str(value) for key, value in meta.items()}
-    return pa.Table.from_arrays(arrays, schema=pa.schema(fields, metadata=notes))
+    return arrow_of(columns.values()).replace_schema_metadata(notes)
 
 
 def _for_fits(table: Table) -> Table:

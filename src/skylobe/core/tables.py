@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from skylobe.core.columns import Column
 from skylobe.core.errors import DataError
 from skylobe.core.paths import is_file
+from skylobe.core.stored import typed
 from skylobe.core.table_formats import Parts, columns_of_arrow, columns_of_astropy, read_format
 from skylobe.core.units import read_unit, unit_of
 
@@ -164,7 +165,7 @@ def _plain(column: Column) -> Any:  # noqa: ANN401  (an array, or a quantity)
         return column.values
     if column.name.lower() in TEXT:
         return column.texts()
-    entries = column.typed()
+    entries = typed(column)
     if pa.types.is_string(entries.type):
         return column.texts()
     if pa.types.is_boolean(entries.type):

@@ -217,11 +217,11 @@ class Doors:
             return of_row(self.index, nearest)
         if self.fetch is None:
             there = place.to_string("hmsdms", precision=1)
-            nearby = (
-                f"the nearest is {self.index.ids[nearest]} at {_angle(separation[nearest])}"
-                if known.any()
-                else "its sources have no positions"
-            )
+            nearby = "its sources have no positions"
+            if known.any():
+                nearby = (
+                    f"the nearest is {self.index.ids[nearest]} at {_angle(separation[nearest])}"
+                )
             raise DataError(
                 f"{there}: the index has no source within {self.radius:g}″ ({nearby}); name a survey "
                 "with --survey to fetch a cut-out, or give an image file."

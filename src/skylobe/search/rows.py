@@ -11,8 +11,8 @@ from astropy.coordinates import SkyCoord
 from jaxtyping import UInt8
 from numpy.typing import NDArray
 
-from skylobe.core.columns import free_name
 from skylobe.core.errors import DataError
+from skylobe.core.stored import free_name
 from skylobe.images.image_set import ImageSet
 from skylobe.images.normalise import centre
 from skylobe.images.sizes import largest_angular_size

@@ -26,7 +26,8 @@ GIVEN = (  # the frame that columns' names say, and the names; the likeliest fir
         ("b", "glat", "_glat", "gal_b", "gal_lat", "galactic_latitude"),
     ),
 )
-SYSTEMS, EQUINOXES = ("radesys", "radecsys", "frame", "coordsys", "system"), ("equinox",)
+SYSTEMS, EQUINOXES = ("radesys", "radecsys", "coordsys", "frame"), ("equinox",)
+LOOSE = ("coordsys", "frame")  # names that also stand for other things: what is no frame is none
 _EQUINOX = re.compile(r"([BJ]?)\s*([0-9]{4}(?:\.[0-9]*)?)", re.IGNORECASE)
 _BEFORE = 1984.0  # equinoxes without a letter are Besselian before this year, by the FITS standard
 
@@ -95,22 +96,38 @@ def frame_in(
             return named
         if any(re.search("j2000", one.name, re.IGNORECASE) for one in (first, second)):
             return ICRS()
-        stated = [_of_rows(catalogue, names) for names in (SYSTEMS, EQUINOXES)]
-        header = {key.lower(): value for key, value in catalogue.meta.items()}
-        for at, names in enumerate((SYSTEMS, EQUINOXES)):
-            told = (header[name] for name in names if _stated(header.get(name)))
-            stated[at] = stated[at] or next(told, None)
-        return frame_of(*stated)
+        system = _of_rows(catalogue, SYSTEMS) or _of_header(catalogue, SYSTEMS)
+        equinox = _of_rows(catalogue, EQUINOXES) or _of_header(catalogue, EQUINOXES)
+        return frame_of(system, equinox)
     except PositionError as error:
         raise DataError(f"{catalogue.origin}: {error}.") from None
+
+
+def _of_header(catalogue: Catalogue, names: tuple[str, ...]) -> str | None:
+    """Give what the header states under one of these names; ``None`` if nothing."""
+    header = {key.lower(): _stated(value) for key, value in catalogue.meta.items()}
+    told = (header[one] for one in names if header.get(one) and _speaks(one, header[one]))
+    return next(told, None)
+
+
+def _speaks(name: str, stated: str) -> bool:
+    """Tell whether what stands under a name is about the frame."""
+    if name not in LOOSE:
+        return True
+    try:
+        frame_of(stated, None)
+    except PositionError:
+        return False
+    return True
 
 
 def _of_rows(catalogue: Catalogue, names: tuple[str, ...]) -> str | None:
     """Give what a column states for every row; ``None`` without such a column."""
     column = catalogue.one_of(names)
-    if column is None:
+    if column is None or column.is_list:
         return None
-    stated = sorted(set(column.texts().tolist()) - {""})
+    name, entries = column.name.lower(), set(column.texts().tolist())
+    stated = sorted(one for one in entries if one and _speaks(name, one))
     if len(stated) > 1:
         raise PositionError(
             f"column {column.name} states {stated[0]} and {stated[1]}; give a table per frame"

@@ -14,8 +14,8 @@ import torch
 from astropy import units as u
 from numpy.typing import NDArray
 
-from skylobe.core.columns import as_masked
 from skylobe.core.errors import ConfigError, DataError
+from skylobe.core.stored import as_masked, typed
 from skylobe.core.tables import Catalogue, read_catalogue
 from skylobe.images.datasets.listing import files_of, ids_of, stem
 from skylobe.images.files import ImageFile, positions_of, read_image
@@ -186,7 +186,7 @@ def _own_columns(catalogue: Catalogue) -> dict[str, NDArray[Any]]:
     """Give the size in arcsec, and every column that has no part of its own; masked where missing."""
     parts = [catalogue.find(part) for part in ("id", "file", "label", "split")]
     own = catalogue.own(*parts, *(columns_in(catalogue) or ())[:2])
-    found = {column.name: as_masked(column.typed()) for column in own}
+    found = {column.name: as_masked(typed(column)) for column in own}
     size = catalogue.find("size")
     if size is not None:
         found["size_arcsec"] = size.quantities(u.arcsec)
