@@ -56,6 +56,15 @@ def arrow_of(columns: Iterable[Column], taken: Sequence[str] = ()) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
 
+def nullable(values: NDArray[Any]) -> pa.Array:
+    """Give numpy's entries as a store's: the other way from ``as_masked``."""
+    if values.dtype.kind in "biu":
+        return pa.array(np.ma.getdata(values), mask=np.ma.getmaskarray(values))
+    if values.dtype.kind == "f":
+        return pa.array(np.asarray(values, dtype=np.float64), pa.float64(), from_pandas=True)
+    return pa.array([str(one) or None for one in values], pa.string())
+
+
 def free_name(name: str, taken: Iterable[str]) -> str:
     """Give a user's own column a name that is not taken, whatever the case.
 
@@ -74,7 +83,9 @@ def as_masked(entries: pa.Array) -> NDArray[Any]:
         return np.array([one or "" for one in entries.to_pylist()], dtype=np.str_)
     if pa.types.is_floating(entries.type) or not entries.null_count:
         return np.asarray(entries.to_numpy(zero_copy_only=False))
-    return np.ma.array(entries.fill_null(0).to_numpy(zero_copy_only=False), mask=entries.is_null())
+    filler = pa.scalar(False if pa.types.is_boolean(entries.type) else 0, entries.type)
+    filled = entries.fill_null(filler).to_numpy(zero_copy_only=False)
+    return np.ma.array(filled, mask=entries.is_null())
 
 
 def _is_padded(text: str) -> bool:

@@ -4,20 +4,22 @@ CSV and TSV hold no units: there a column's name tells its unit (``ra`` and ``de
 ``…_arcsec``). FITS knows ASCII only: text beyond it is escaped, and reading undoes that.
 """
 
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 from astropy.io import votable
 from astropy.table import MaskedColumn, Table
+from astropy.utils.exceptions import AstropyWarning
 
-from skylobe.core.columns import Column
 from skylobe.core.errors import ConfigError
 from skylobe.core.stored import arrow_of
-from skylobe.core.table_formats import ESCAPED, FORMATS, columns_of_arrow, columns_of_astropy
+from skylobe.core.table_formats import ESCAPED, FORMATS, columns_of_astropy
 
 ASTROPY = {"fits": "fits", "ecsv": "ascii.ecsv", "csv": "ascii.csv", "tsv": "ascii.tab"}
 
@@ -42,15 +44,17 @@ def write_table(table: Table, path: Path, kind: str) -> None:
         path: File to write, as it stands: not atomic.
         kind: One of the values of ``FORMATS``.
     """
-    if kind == "votable":
-        # Table.write goes through compiled code of astropy 8.0 that writes one byte beyond its buffer
-        # where a row just fills it; this way does not
-        votable.writeto(votable.from_table(table), str(path))
-    elif kind == "parquet":
-        pq.write_table(_as_arrow(table), path)
-    else:
-        ready = _for_fits(table) if kind == "fits" else table
-        ready.write(path, format=ASTROPY[kind], overwrite=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstropyWarning)  # remarks on names and units
+        if kind == "votable":
+            # Table.write goes through compiled code of astropy 8.0 that writes one byte beyond its
+            # buffer where a row just fills it; this way does not
+            votable.writeto(votable.from_table(table), str(path))
+        elif kind == "parquet":
+            pq.write_table(_as_arrow(table), path)
+        else:
+            ready = _for_fits(table) if kind == "fits" else table
+            ready.write(path, format=ASTROPY[kind], overwrite=True)
 
 
 def write_parts(parts: Iterable[pa.Table], schema: pa.Schema, path: Path, kind: str) -> None:
@@ -72,17 +76,40 @@ def write_parts(parts: Iterable[pa.Table], schema: pa.Schema, path: Path, kind: 
             for part in parts:
                 writer.write_table(part)
     else:
-        columns, _ = columns_of_arrow(pa.concat_tables(parts), path.name)
-        write_table(Table([_masked(one) for one in columns.values()]), path, kind)
+        write_table(_as_astropy(pa.concat_tables(parts), kind), path, kind)
 
 
-def _masked(column: Column) -> MaskedColumn:
-    """Give a column as astropy's: text is empty and a number NaN where missing, others are masked."""
-    if column.is_text:
-        return MaskedColumn(column.texts(), column.name, unit=column.unit)
-    if column.values.dtype.kind == "f":
-        return MaskedColumn(column.numbers(), column.name, unit=column.unit)
-    return MaskedColumn(column.values, column.name, mask=column.missing, unit=column.unit)
+def _as_astropy(table: pa.Table, kind: str) -> Table:
+    """Give an astropy table: text is empty and a number NaN where missing, others are masked."""
+    encoding = None
+    if kind == "fits":
+        encoding = "ascii" if _is_all_plain(table) else "unicode_escape"
+    columns = [_masked(field, table[field.name], encoding) for field in table.schema]
+    meta = {ESCAPED: True} if encoding == "unicode_escape" else {}
+    return Table(columns, meta=meta, copy=False)
+
+
+def _is_all_plain(table: pa.Table) -> bool:
+    texts = [one for one in table.itercolumns() if pa.types.is_string(one.type)]
+    odd = (pc.any(pc.match_substring_regex(one, "[^ -~]")).as_py() for one in texts)
+    return all(map(_is_plain, table.column_names)) and not any(odd)
+
+
+def _masked(field: pa.Field, column: pa.ChunkedArray, encoding: str | None) -> MaskedColumn:
+    """Give a column as astropy's, with its name, its text encoded chunk by chunk, as it is large."""
+    name = _escaped(field.name) if encoding == "unicode_escape" else field.name
+    unit = (field.metadata or {}).get(b"unit", b"").decode() or None
+    if pa.types.is_string(field.type):
+        parts = [[one or "" for one in chunk.to_pylist()] for chunk in column.chunks]
+        if encoding is None:
+            return MaskedColumn(np.concatenate([np.array(p, dtype=np.str_) for p in parts]), name)
+        coded = [np.array([one.encode(encoding) for one in part], dtype="S") for part in parts]
+        return MaskedColumn(np.concatenate(coded), name)
+    if pa.types.is_floating(field.type):
+        return MaskedColumn(column.to_numpy(), name, unit=unit)
+    filler = pa.scalar(False if pa.types.is_boolean(field.type) else 0, field.type)
+    mask = column.is_null().to_numpy()
+    return MaskedColumn(column.fill_null(filler).to_numpy(), name, mask=mask, unit=unit)
 
 
 def _as_arrow(table: Table) -> pa.Table:
@@ -94,7 +121,7 @@ def _as_arrow(table: Table) -> pa.Table:
 
 def _for_fits(table: Table) -> Table:
     """Escape a table's text if any is not ASCII, and write truths with gaps as text."""
-    ready = table.copy()
+    ready = table.copy(copy_data=False)
     for name in table.colnames:
         mask = np.asarray(getattr(table[name], "mask", False))
         if np.ma.getdata(table[name]).dtype.kind == "b" and mask.any():

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from skylobe.core.columns import Column
 from skylobe.core.errors import DataError
 from skylobe.core.paths import is_file
-from skylobe.core.stored import typed
+from skylobe.core.stored import as_masked, typed
 from skylobe.core.table_formats import Parts, columns_of_arrow, columns_of_astropy, read_format
 from skylobe.core.units import read_unit, unit_of
 
@@ -105,6 +105,10 @@ class Catalogue:
         """List the user's further columns: all but those used, and lists of values."""
         names = {one.name for one in used if one is not None}
         return [c for c in self.columns.values() if c.name not in names and not c.is_list]
+
+    def further(self, *used: Column | None) -> dict[str, NDArray[Any]]:
+        """Give the entries of the user's further columns by name, masked where one is missing."""
+        return {one.name: as_masked(typed(one)) for one in self.own(*used)}
 
     def to_table(self) -> QTable:
         """Give astropy's table: NaN and empty text where an entry is missing, units, and types."""

@@ -58,6 +58,10 @@ def read_image(path: Path) -> ImageFile:
     Raises:
         DataError: If the file is missing, damaged, empty, blank, or not one two-dimensional image.
     """
+    if path.name.startswith("._"):
+        raise DataError(
+            f"{path}: is a companion file that a Mac leaves beside an image; remove the row or file."
+        )
     if not is_file(path):
         raise DataError(f"{str(path)[:200]}: no such file; correct the file column.")
     try:

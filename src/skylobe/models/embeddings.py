@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from skylobe.core import storage
 from skylobe.core.errors import DataError
+from skylobe.core.stored import free_name, nullable
 from skylobe.core.tables import read_catalogue
 from skylobe.images.image_set import ImageSet
 
@@ -50,7 +51,7 @@ def write_embeddings(path: Path, embeddings: Embeddings, image_set: ImageSet) ->
     Args:
         path: File to write, complete or not at all.
         embeddings: The vectors; model name and number of views go into the file's metadata.
-        image_set: The set they were made from; gives label, ra and dec where known.
+        image_set: The set they were made from; gives label, ra, dec and its further columns where known.
     """
     width = embeddings.vectors.shape[1]
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(embeddings.vectors.ravel()), width)
@@ -63,6 +64,8 @@ def write_embeddings(path: Path, embeddings: Embeddings, image_set: ImageSet) ->
     if image_set.positions is not None:
         columns["ra"] = pa.array(image_set.positions.ra.deg)
         columns["dec"] = pa.array(image_set.positions.dec.deg)
+    for name, values in image_set.columns.items():
+        columns[free_name(name, columns)] = nullable(values)
     metadata = {
         "model": embeddings.model_name,
         "n_views": str(embeddings.n_views),

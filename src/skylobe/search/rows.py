@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 from numpy.typing import NDArray
 
 from skylobe.core.errors import DataError
-from skylobe.core.stored import free_name
+from skylobe.core.stored import free_name, nullable
 from skylobe.images.image_set import ImageSet
 from skylobe.images.normalise import centre
 from skylobe.images.sizes import largest_angular_size
@@ -58,7 +58,7 @@ def tabulate(image_set: ImageSet, embeddings: Embeddings) -> pa.Table:
     columns["split"] = pa.array(splits, pa.string())
     for name, values in image_set.columns.items():
         if name not in ("size_arcsec", "survey"):
-            columns[free_name(name.replace(".", "_"), (*RESERVED, *columns))] = _column(values)
+            columns[free_name(name.replace(".", "_"), (*RESERVED, *columns))] = nullable(values)
     columns["vector"] = _lists(unit)
     columns["thumbnail"] = _lists(thumbnails(image_set).reshape(len(image_set), -1))
     return pa.table(columns)
@@ -94,7 +94,7 @@ def sizes(image_set: ImageSet) -> NDArray[np.float64]:
     The set's own column counts; where it has none, the extent of what is bright on the image is measured.
     """
     known = image_set.columns.get("size_arcsec")
-    found = np.full(len(image_set), np.nan) if known is None else np.asarray(known, dtype=float)
+    found = np.full(len(image_set), np.nan) if known is None else np.array(known, dtype=float)
     if image_set.pixel_scale is not None:
         for row in np.flatnonzero(~np.isfinite(found)):
             pixels = centre(image_set.images[int(row), 0].numpy(), MEASURED_PIX).astype(float)
@@ -128,15 +128,6 @@ def _surveys(image_set: ImageSet) -> pa.Array:
     own = image_set.columns.get("survey")
     named = [image_set.survey] * len(image_set) if own is None else [str(one) for one in own]
     return pa.array([one or image_set.survey for one in named], pa.string())
-
-
-def _column(values: NDArray[Any]) -> pa.Array:
-    """Store a further column as text, whole numbers, truths or numbers; null where it is unknown."""
-    if values.dtype.kind in "biu":
-        return pa.array(np.ma.getdata(values), mask=np.ma.getmaskarray(values))
-    if values.dtype.kind == "f":
-        return numbers(values)
-    return pa.array([str(one) or None for one in values], pa.string())
 
 
 def _lists(values: NDArray[Any]) -> pa.FixedSizeListArray:

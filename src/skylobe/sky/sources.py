@@ -1,6 +1,6 @@
 """Tables of sources to names, positions and sizes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from skylobe.core.errors import DataError
 from skylobe.core.tables import read_catalogue
-from skylobe.sky.table_positions import positions_in
+from skylobe.sky.table_positions import columns_in, positions_in
 
 
 @dataclass(frozen=True)
@@ -21,18 +21,21 @@ class SourceList:
         ids: One name per source.
         positions: J2000 (ICRS).
         sizes: Arcsec. Largest angular size, NaN where unknown.
+        own: The user's further columns by name, masked where an entry is missing.
     """
 
     ids: NDArray[np.str_]
     positions: SkyCoord
     sizes: NDArray[np.float64]
+    own: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def select(self, which: NDArray[np.bool_] | NDArray[np.integer]) -> "SourceList":
         """Keep the sources of a mask or a list of row numbers."""
-        return SourceList(self.ids[which], self.positions[which], self.sizes[which])
+        own = {name: values[which] for name, values in self.own.items()}
+        return SourceList(self.ids[which], self.positions[which], self.sizes[which], own)
 
     def insist_on_distinct_ids(self) -> None:
         """Refuse a list that names a source twice.
@@ -73,4 +76,5 @@ def read_sources(source: Any) -> SourceList:  # noqa: ANN401  (a path, or a tabl
     named, size = catalogue.find("id"), catalogue.find("size")
     names = [f"row{row}" for row in range(len(catalogue))] if named is None else named.names()
     sizes = np.full(len(catalogue), np.nan) if size is None else size.quantities(u.arcsec)
-    return SourceList(np.array(names), positions, sizes)
+    own = catalogue.further(named, *(columns_in(catalogue) or ())[:2])
+    return SourceList(np.array(names), positions, sizes, own)

@@ -27,6 +27,7 @@ from skylobe.images.image_set import ImageSet
 from skylobe.images.normalise import centre, normalise
 from skylobe.images.scaling import ScalingConfig
 from skylobe.images.sizes import largest_angular_size
+from skylobe.sky.corpus import columns
 from skylobe.sky.corpus.rows import Rows
 from skylobe.sky.corpus.store import BATCH, SETTINGS, Corpus
 from skylobe.sky.cutout import Cutout
@@ -94,16 +95,18 @@ def load(
     # copy-on-write: a tensor must be writable, the file stays as it is
     images = np.memmap(kept / "images.u8", dtype=np.uint8, mode="c", shape=shape)
     settings = corpus.settings
+    source_ids = np.array(facts["source_id"].to_pylist(), dtype=np.str_)
     return ImageSet(
         name=name or path.name,
         images=torch.from_numpy(images),
-        source_ids=np.array(facts["source_id"].to_pylist(), dtype=np.str_),
+        source_ids=source_ids,
         positions=SkyCoord(facts["ra"].to_numpy(), facts["dec"].to_numpy(), unit="deg"),
         pixel_scale=settings.pixel_scale,
         survey=settings.survey + (" (rendered)" if settings.rendered else ""),
         citation=citation,
         licence=licence,
-        columns={
+        columns=columns.read(corpus.folder, source_ids)
+        | {
             "size_arcsec": facts["size"].to_numpy(),
             "size_is_measured": facts["measured"].to_numpy(),
         },

@@ -15,7 +15,6 @@ from astropy import units as u
 from numpy.typing import NDArray
 
 from skylobe.core.errors import ConfigError, DataError
-from skylobe.core.stored import as_masked, typed
 from skylobe.core.tables import Catalogue, read_catalogue
 from skylobe.images.datasets.listing import files_of, ids_of, stem
 from skylobe.images.files import ImageFile, positions_of, read_image
@@ -185,8 +184,7 @@ def _labels(
 def _own_columns(catalogue: Catalogue) -> dict[str, NDArray[Any]]:
     """Give the size in arcsec, and every column that has no part of its own; masked where missing."""
     parts = [catalogue.find(part) for part in ("id", "file", "label", "split")]
-    own = catalogue.own(*parts, *(columns_in(catalogue) or ())[:2])
-    found = {column.name: as_masked(typed(column)) for column in own}
+    found = catalogue.further(*parts, *(columns_in(catalogue) or ())[:2])
     size = catalogue.find("size")
     if size is not None:
         found["size_arcsec"] = size.quantities(u.arcsec)

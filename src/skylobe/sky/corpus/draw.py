@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from skylobe.core.errors import DataError
+from skylobe.sky.corpus import columns
 from skylobe.sky.corpus.fill import _bar
 from skylobe.sky.corpus.rows import Rows
 from skylobe.sky.corpus.store import Corpus
@@ -48,6 +49,7 @@ def draw(
     corpus.exclusion.refuse(sources.positions, sources.ids)
     n_fields = len(sources) * realisations
     with corpus.writing(), _bar(n_fields, 0, show=progress) as tick:
+        columns.keep(corpus.folder, sources)
         for start in range(0, n_fields, batch_size):
             numbers = np.arange(start, min(start + batch_size, n_fields))
             which, rows = np.divmod(numbers, len(sources))

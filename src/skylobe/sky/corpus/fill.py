@@ -27,6 +27,7 @@ from skylobe.core.errors import (
     ServiceTimeoutError,
     SkylobeError,
 )
+from skylobe.sky.corpus import columns
 from skylobe.sky.corpus.checks import check
 from skylobe.sky.corpus.gate import Gate
 from skylobe.sky.corpus.rows import Rows
@@ -82,6 +83,7 @@ def fill(
     sources.insist_on_distinct_ids()
     corpus.exclusion.refuse(sources.positions, sources.ids)
     with corpus.writing():
+        columns.keep(corpus.folder, sources)
         done = corpus.ids("accepted" if retry_failed else None)
         todo = np.flatnonzero(~np.isin(sources.ids, done))
         batch = _Batch(corpus, sources, config)
