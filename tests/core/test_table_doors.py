@@ -220,6 +220,8 @@ def test_what_is_no_table_is_refused(tmp_path):
         read_catalogue(tmp_path / ("x" * 300 + ".csv"))
     with pytest.raises(DataError, match="int is no table"):
         read_catalogue(5)
+    with pytest.raises(DataError, match="two columns are called a"):
+        read_catalogue(pa.table([[1], [2]], names=["a", "a"]))
     with pytest.raises(DataError, match="mixes kinds of entries"):
         read_catalogue(pd.DataFrame({"id": ["a", 1]}))
     with pytest.raises(ConfigError, match="unknown table ending"):
@@ -267,6 +269,8 @@ def test_tables_in_memory_of_whatever_columns():
     assert read_catalogue(named)["id"].names().tolist() == ["A"]
     filtered = pd.DataFrame({"x": [1, 2]})[lambda one: one.x > 1]
     assert list(read_catalogue(filtered).columns) == ["x"]
+    nested = read_catalogue(pa.table({"id": ["a"], "more": [{"x": 1}], "list": [[1]]}))
+    assert list(nested.further()) == ["id"]
     times = pa.table({"t": pa.array([0], pa.timestamp("s")), "d": pa.array([None], pa.null())})
     assert read_catalogue(times)["t"].texts().tolist() == ["1970-01-01 00:00:00"]
     assert read_catalogue(times)["d"].texts().tolist() == [""]

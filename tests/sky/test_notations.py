@@ -64,6 +64,7 @@ def in_frame(position: SkyCoord, frame: str, form: str) -> str:
 
 NOTATIONS = {
     "degrees": pair,
+    "brackets": lambda p: pair(p, "({ra:.9f}, {dec:.9f})"),
     "comma": lambda p: pair(p, "{ra:.9f},{dec:.9f}"),
     "semicolon": lambda p: pair(p, "{ra:.9f}; {dec:.9f}"),
     "letters": lambda p: pair(p, "{ra:.9f}d {dec:+.9f}deg"),
@@ -222,6 +223,23 @@ def test_stated_units_and_frames_are_honoured(held, expected):
 def test_what_is_stated_and_not_understood_is_refused(held, message):
     with pytest.raises(DataError, match=message):
         positions_in(read_catalogue(held))
+
+
+@pytest.mark.parametrize("ending", ["csv", "ecsv", "fits", "vot"])
+def test_a_frame_that_only_remarks_speak_of_is_asked_for(tmp_path, ending):
+    path = tmp_path / f"t.{ending}"
+    held = Table({"ra": [1.0], "dec": [2.0]}, meta={"comments": ["positions are B1950"]})
+    if ending == "csv":
+        path.write_text("# positions are B1950\nra,dec\n1,2\n")
+    elif ending == "vot":
+        held["ra"].description = "right ascension (B1950)"
+        write_table(held, path, "votable")
+    else:
+        held.write(path)
+    with pytest.raises(DataError, match="a remark speaks of B1950; say what holds in a column"):
+        positions_in(read_catalogue(path))
+    (tmp_path / "t.csv").write_text("# brought from B1950 to J2000\nra,dec\n1,2\n")
+    assert positions_in(read_catalogue(tmp_path / "t.csv"))[0].ra.deg == 1
 
 
 def test_rows_of_two_frames_are_refused():

@@ -32,6 +32,7 @@ class Column:
         missing: Which entries the table does not have.
         unit: As the table writes it; ``None`` if it states none.
         frame: System and equinox of its angles, as the table writes them; ``None`` if it states none.
+        note: What the table says of the column in words.
         origin: What messages call the table.
         is_written: Whether the entries were typed in a file that declares no types, such as CSV.
     """
@@ -41,6 +42,7 @@ class Column:
     missing: NDArray[np.bool_]
     unit: str | None = None
     frame: tuple[str, str | None] | None = None
+    note: str = ""
     origin: str = "table"
     is_written: bool = False
 
@@ -54,10 +56,10 @@ class Column:
 
     @cached_property
     def is_list(self) -> bool:
-        """Whether an entry is a list of values."""
+        """Whether an entry is more than one value."""
         held = self.values
         return held.ndim > 1 or (
-            held.dtype == object and any(isinstance(one, list) for one in held)
+            held.dtype == object and any(isinstance(one, list | dict) for one in held)
         )
 
     def select(self, rows: NDArray[Any]) -> "Column":

@@ -32,7 +32,9 @@ def decode(data: bytes, origin: str) -> str:
         ) from None
 
 
-def read_delimited(text: str, ending: str, origin: str, known: frozenset[str]) -> dict[str, Column]:
+def read_delimited(
+    text: str, ending: str, origin: str, known: frozenset[str]
+) -> tuple[dict[str, Column], list[str]]:
     """Read the columns of a CSV or TSV table.
 
     Args:
@@ -40,6 +42,9 @@ def read_delimited(text: str, ending: str, origin: str, known: frozenset[str]) -
         ending: ``.csv`` or ``.tsv``; says which separator is the likeliest.
         origin: What messages call the file.
         known: Names of columns, in lower case, by which a head in a comment is told from a remark.
+
+    Returns:
+        The columns, and the remarks before them.
 
     Raises:
         DataError: Naming the row whose cells are not those of the head.
@@ -52,11 +57,12 @@ def read_delimited(text: str, ending: str, origin: str, known: frozenset[str]) -
     if head is None:
         head, rows = (rows[0], rows[1:]) if rows else ([], [])
     names, rows = _named(head, rows, origin)
-    return {
+    columns = {
         name: column_of(name, [row[at] for row in rows], origin=origin, is_written=True)
         for at, name in enumerate(names)
         if name
     }
+    return columns, remarks
 
 
 def _apart(text: str) -> tuple[list[str], str]:

@@ -55,8 +55,8 @@ def _as_objects(held: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     entries = np.empty(len(held), dtype=object)
     lost = np.zeros(len(held), dtype=bool)
     for row, one in enumerate(held):
-        if isinstance(one, list | tuple | np.ndarray):
-            entries[row] = list(one)
+        if isinstance(one, list | tuple | np.ndarray | dict):
+            entries[row] = one if isinstance(one, dict) else list(one)
             continue
         if one is None or one is np.ma.masked or (isinstance(one, float) and np.isnan(one)):
             entries[row], lost[row] = "", True

@@ -84,13 +84,18 @@ def columns_of_astropy(table: Table, origin: str) -> Parts:
         bare = column.isot if isinstance(column, Time) else getattr(column, "unmasked", column)
         values = np.ma.getdata(getattr(bare, "value", bare))
         stated = None if unit is None or not str(unit) else str(unit)
-        columns[name] = column_of(name, values, mask, unit=stated, origin=origin)
+        note = str(getattr(getattr(column, "info", None), "description", None) or "")
+        columns[name] = column_of(name, values, mask, unit=stated, note=note, origin=origin)
     return columns, dict(table.meta)
 
 
 def columns_of_arrow(table: pa.Table, origin: str) -> Parts:
     """Take an Arrow table apart; nulls are missing, also those of dictionaries."""
     columns: dict[str, Column] = {}
+    names = table.column_names
+    twice = next((one for one in names if names.count(one) > 1), None)
+    if twice is not None:
+        raise DataError(f"{origin}: two columns are called {twice}; give each a name of its own.")
     for field in table.schema:
         if _BOOKKEEPING.fullmatch(field.name):
             continue
@@ -142,7 +147,8 @@ def _read_text(path: Path, ending: str, origin: str, known: frozenset[str]) -> P
     if ending == ".ecsv" or text.startswith("# %ECSV"):
         lines = text.replace("\r\n", "\n").split("\n")
         return columns_of_astropy(Table.read(lines, format="ascii.ecsv"), origin)
-    return read_delimited(text, ending, origin, known), {}
+    columns, remarks = read_delimited(text, ending, origin, known)
+    return columns, {"comments": remarks}
 
 
 def _read_fits(path: Path, origin: str) -> Parts:
@@ -157,7 +163,11 @@ def _read_fits(path: Path, origin: str) -> Parts:
         raw = np.asarray(hdu.data).view(np.ndarray)
         for name in raw.dtype.names or ():
             # a truth that is unknown is a zero byte; astropy takes it for false
-            if columns[name].values.dtype.kind == "b" and raw[name].dtype.kind == "i":
+            if (
+                name in columns
+                and columns[name].values.dtype.kind == "b"
+                and raw[name].dtype.kind == "i"
+            ):
                 columns[name].missing[:] |= raw[name] == 0
     if meta.pop(ESCAPED, False):
         return _unescaped(columns), meta
@@ -170,9 +180,8 @@ def _unescaped(columns: Mapping[str, Column]) -> dict[str, Column]:
     for column in columns.values():
         name = _unescape(column.name)
         values = [_unescape(v) for v in column.values] if column.is_text else column.values
-        plain[name] = column_of(
-            name, values, column.missing, unit=column.unit, origin=column.origin
-        )
+        facts = {"unit": column.unit, "note": column.note, "origin": column.origin}
+        plain[name] = column_of(name, values, column.missing, **facts)
     return plain
 
 
@@ -201,6 +210,7 @@ def _read_votable(path: Path, origin: str) -> Parts:
             column.missing,
             unit=column.unit or (None if field.unit is None else str(field.unit)),
             frame=systems.get(field.ref),
+            note=column.note,
             origin=origin,
         )
     return framed, meta

@@ -101,6 +101,20 @@ class Catalogue:
             )
         return found
 
+    def sizes(self) -> NDArray[np.float64] | None:
+        """Read the largest angular sizes, arcsec, NaN where missing; ``None`` without such a column.
+
+        Raises:
+            DataError: If an entry is no size, such as the −99 that stands for a gap in old tables.
+        """
+        column = self.find("size")
+        if column is None:
+            return None
+        sizes = column.quantities(u.arcsec)
+        for row in np.flatnonzero((sizes < 0) | np.isinf(sizes))[:1]:
+            raise column.error(int(row), f"{sizes[row]:g} is no size", "leave the entry empty")
+        return sizes
+
     def own(self, *used: Column | None) -> list[Column]:
         """List the user's further columns: all but those used, and lists of values."""
         names = {one.name for one in used if one is not None}

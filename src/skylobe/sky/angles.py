@@ -137,6 +137,8 @@ def split_pair(text: str) -> tuple[str, str]:
     (('13 45 41.2', '-00 30 00'), ('206.42', '23.38'))
     """
     plain = " ".join(text.translate(MINUS).split())
+    if plain[:1] + plain[-1:] in ("()", "[]"):
+        plain = plain[1:-1].strip()
     marks = [at for at, one in enumerate(plain) if one in ",;"]
     if len(marks) > 1 or (marks and _may_be_decimal(plain, marks[0])):
         raise PositionError(

@@ -98,9 +98,21 @@ def frame_in(
             return ICRS()
         system = _of_rows(catalogue, SYSTEMS) or _of_header(catalogue, SYSTEMS)
         equinox = _of_rows(catalogue, EQUINOXES) or _of_header(catalogue, EQUINOXES)
+        if not system and not equinox:
+            _insist_on_j2000(catalogue, first, second)
         return frame_of(system, equinox)
     except PositionError as error:
         raise DataError(f"{catalogue.origin}: {error}.") from None
+
+
+def _insist_on_j2000(catalogue: Catalogue, *columns: Column) -> None:
+    """Refuse a table whose remarks alone speak of another frame: they may tell its history as well."""
+    said = " ".join([*(one.note for one in columns), str(catalogue.meta.get("comments", ""))])
+    other = re.search(r"\b(B1950(?:\.0)?|FK4)\b", said, re.IGNORECASE)
+    if other is not None and not re.search(r"\b(J2000(?:\.0)?|FK5|ICRS)\b", said, re.IGNORECASE):
+        raise PositionError(
+            f"a remark speaks of {other[0]}; say what holds in a column called equinox (B1950 or J2000)"
+        )
 
 
 def _of_header(catalogue: Catalogue, names: tuple[str, ...]) -> str | None:

@@ -117,7 +117,7 @@ def _text(text: str, resolve: bool) -> SkyCoord:
         return _name(name, text)
     pair = framed["pair"] if framed is not None and is_framed else plain
     words = set(re.findall("[a-z]+", pair.lower()))
-    if pair[:1] in tuple("+-.0123456789") and words <= _LETTERS:
+    if pair.lstrip("([")[:1] in tuple("+-.0123456789") and words <= _LETTERS:
         return _pair(pair, framed if is_framed else None, text)
     if resolve:
         return _resolved(text)

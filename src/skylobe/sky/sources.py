@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from astropy import units as u
 from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
@@ -73,8 +72,8 @@ def read_sources(source: Any) -> SourceList:  # noqa: ANN401  (a path, or a tabl
             f"{catalogue.origin}: row {np.flatnonzero(unknown)[0] + 1} has no position; give it one, or "
             "remove it."
         )
-    named, size = catalogue.find("id"), catalogue.find("size")
+    named, sizes = catalogue.find("id"), catalogue.sizes()
     names = [f"row{row}" for row in range(len(catalogue))] if named is None else named.names()
-    sizes = np.full(len(catalogue), np.nan) if size is None else size.quantities(u.arcsec)
+    sizes = np.full(len(catalogue), np.nan) if sizes is None else sizes
     own = catalogue.further(named, *(columns_in(catalogue) or ())[:2])
     return SourceList(np.array(names), positions, sizes, own)

@@ -137,6 +137,9 @@ def test_a_list_of_sources_keeps_gaps_and_further_columns(tmp_path):
     table["size"].unit = "pixel"
     with pytest.raises(DataError, match="column size is in pix, not in a unit of arcsec"):
         read_sources(table)
+    for size in ("-99", "inf"):
+        with pytest.raises(DataError, match=f"row 1, column size: {size} is no size; leave"):
+            read_sources(pa.table({"name": ["A"], "ra": [1.0], "dec": [2.0], "size": [size]}))
     with pytest.raises(DataError, match=r"row 1, column size: '<5' is no number"):
         read_sources(pa.table({"name": ["A"], "ra": [1.0], "dec": [2.0], "size": ["<5"]}))
 

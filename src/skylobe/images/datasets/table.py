@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from astropy import units as u
 from numpy.typing import NDArray
 
 from skylobe.core.errors import ConfigError, DataError
@@ -185,10 +184,8 @@ def _own_columns(catalogue: Catalogue) -> dict[str, NDArray[Any]]:
     """Give the size in arcsec, and every column that has no part of its own; masked where missing."""
     parts = [catalogue.find(part) for part in ("id", "file", "label", "split")]
     found = catalogue.further(*parts, *(columns_in(catalogue) or ())[:2])
-    size = catalogue.find("size")
-    if size is not None:
-        found["size_arcsec"] = size.quantities(u.arcsec)
-    return found
+    sizes = catalogue.sizes()
+    return found if sizes is None else found | {"size_arcsec": sizes}
 
 
 def _common_scale(files: list[ImageFile], origin: str) -> float | None:
