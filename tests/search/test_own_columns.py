@@ -45,6 +45,23 @@ def test_an_index_keeps_them_under_names_that_are_free(image_set, tmp_path):
     assert index.where("own_Label = 'mine' AND own_rank > 2 AND \"S/N_peak\" < 9").sum() == 2
 
 
+def test_sources_that_are_added_bring_theirs(image_set, tmp_path):
+    index = SourceIndex.create(tmp_path / "ix", image_set, embeddings_of(image_set), small_model())
+    own = {"flux": np.array([1.0, 2.0]), "count": np.array([7, 8]), "note": np.array([5, 6])}
+    more = replace(lobes(2, name="more"), columns=own)
+    index.append(more, embeddings_of(more), small_model())
+    assert np.isnan(index.column("flux")[:4]).all()
+    assert index.column("flux")[4:].tolist() == [1.0, 2.0]
+    assert index.where("count >= 7").tolist() == 4 * [False] + 2 * [True]
+    assert index.column("note")[4:].tolist() == ["5", "6"]
+    odd = replace(lobes(1, name="odd"), columns={"count": np.array(["many"])})
+    with pytest.raises(
+        DataError, match="its column count holds int64, and that of the new sources string"
+    ):
+        index.append(odd, embeddings_of(odd), small_model())
+    assert len(SourceIndex(tmp_path / "ix")) == 6
+
+
 def test_embeddings_keep_them_and_are_a_list_of_sources(image_set, tmp_path):
     held = replace(image_set, labels=None)
     path = write_embeddings(tmp_path / "e.parquet", embeddings_of(held), held)

@@ -26,14 +26,29 @@ def reading(place: str) -> Iterator[None]:
         ) from None
 
 
-def fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Bring a table to the columns of another."""
-    columns = [
-        table[field.name].cast(field.type)
-        if field.name in table.column_names
-        else pa.nulls(len(table), field.type)
-        for field in schema
-    ]
+def fitted(table: pa.Table, schema: pa.Schema, place: str) -> pa.Table:
+    """Bring a table to the columns of another.
+
+    Args:
+        table: What is added.
+        schema: Of what is there; a column that the table lacks is null.
+        place: What messages call it.
+
+    Raises:
+        DataError: If a column holds another kind of entries.
+    """
+    columns = []
+    for field in schema:
+        if field.name not in table.column_names:
+            columns.append(pa.nulls(len(table), field.type))
+            continue
+        try:
+            columns.append(table[field.name].cast(field.type))
+        except pa.ArrowException:
+            raise DataError(
+                f"{place}: its column {field.name} holds {field.type}, and that of the new sources "
+                f"{table[field.name].type}; rename the column in their table."
+            ) from None
     return pa.Table.from_arrays(columns, schema=schema)
 
 

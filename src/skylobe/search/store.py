@@ -107,11 +107,11 @@ class SourceIndex:
     def append(self, image_set: ImageSet, embeddings: Embeddings, model: Model) -> None:
         """Add the sources of another set, whole or not at all.
 
-        Columns that the index lacks are left out, and those that the set lacks stay empty.
+        Columns that the index or the set lacks stay empty where they are not known.
 
         Raises:
             ConfigError: If another model made the index.
-            DataError: If a source is in it already.
+            DataError: If a source is in it already, or a column holds another kind of entries.
         """
         self._insist_on_folder()
         self.require(model, embeddings.n_views)
@@ -121,10 +121,13 @@ class SourceIndex:
             raise DataError(
                 f"{self.place}: {twice[0]} would be in it twice; delete it first, or leave it out."
             )
+        known = self._table.schema
+        new = [field for field in table.schema if field.name not in known.names]
+        rows = fitted(table, pa.schema([*known, *new]), self.place)
         with reading(self.place):
-            optional("lance").write_dataset(
-                fitted(table, self._table.schema), self._table_place, mode="append"
-            )
+            if new:
+                self._table.add_columns(new)
+            optional("lance").write_dataset(rows, self._table_place, mode="append")
         data = tuple(dict.fromkeys([*self.note.data, image_set.name]))
         write_note(self.folder, Note(**{**vars(self.note), "data": data}))
         self._open()
