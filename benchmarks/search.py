@@ -24,12 +24,13 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
+from skylobe.core.vectors import as_unit
 from skylobe.images import datasets
 from skylobe.models import loading
 from skylobe.models.embed import embed
 from skylobe.models.embeddings import Embeddings
 from skylobe.search import approximate
-from skylobe.search.exact import Index, as_unit
+from skylobe.search.exact import Index
 
 N_NEIGHBOURS = 10
 BATCH = 1024

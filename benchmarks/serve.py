@@ -44,13 +44,13 @@ ALONE = 30  # questions of each kind by a single client
 def make_index(folder: Path, rows: int) -> Path:
     """Make an index of mixtures, with a map of their first two components."""
     from search import mixtures
+    from skylobe.core.vectors import as_unit
     from skylobe.images import datasets
     from skylobe.images.image_set import ImageSet
     from skylobe.models import loading
     from skylobe.models.embed import embed
     from skylobe.models.embeddings import Embeddings
     from skylobe.search import latent_map
-    from skylobe.search.exact import as_unit
     from skylobe.search.rows import thumbnails
     from skylobe.search.store import SourceIndex
 

@@ -1,5 +1,7 @@
 """The whole line on small things, and that every path sees the same pixels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from astropy.io import fits
 
 import skylobe
 from conftest import STILL
-from skylobe.images.datasets.rgz_rendered import render_images
+from skylobe.images.datasets import corpora
 from skylobe.images.image_set import ImageSet
 from skylobe.learning.loop import Trainer
 from skylobe.learning.methods import Byol
@@ -22,8 +24,13 @@ from skylobe.models.prepare import prepare, standardise
 from skylobe.models.settings import EncoderConfig, Preprocessing
 from skylobe.scores.curves import label_curves
 from skylobe.search.exact import Index
+from skylobe.sky.corpus.draw import draw
+from skylobe.sky.corpus.exclusion import Exclusion
+from skylobe.sky.corpus.store import Corpus
 from skylobe.sky.rendering.components import Components
 from skylobe.sky.rendering.render import FieldRenderer, RenderConfig
+from skylobe.sky.settings import CorpusSettings
+from skylobe.sky.sources import SourceList
 
 
 def doubles(n: int) -> tuple[Components, SkyCoord, np.ndarray]:
@@ -48,22 +55,16 @@ def doubles(n: int) -> tuple[Components, SkyCoord, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def corpus() -> ImageSet:
+def corpus(tmp_path_factory) -> ImageSet:
     components, positions, labels = doubles(64)
     names = np.array([f"field-{row}" for row in range(64)])
-    images, rows = render_images(
-        FieldRenderer(components, RenderConfig()), positions, names, realisations=1, seed=0
-    )
-    return ImageSet(
-        name="rendered",
-        images=torch.from_numpy(images),
-        source_ids=names[rows],
-        labels=labels[rows].astype(np.int64),
-        class_names=("single", "double"),
-        positions=positions[rows],
-        pixel_scale=1.8,
-        survey="VLA FIRST (rendered)",
-    )
+    config = RenderConfig()
+    settings = CorpusSettings("VLA FIRST", config.width_pix, config.pixel_scale, rendered=True)
+    made = Corpus.create(tmp_path_factory.mktemp("line"), settings, Exclusion.of_nothing())
+    draw(made, SourceList(names, positions, np.full(64, np.nan)), FieldRenderer(components, config))
+    images = corpora.load(made.folder)
+    rows = [names.tolist().index(one) for one in images.source_ids]
+    return replace(images, labels=labels[rows].astype(np.int64), class_names=("single", "double"))
 
 
 def test_from_components_to_classes_and_neighbours(corpus, tmp_path):

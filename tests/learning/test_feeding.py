@@ -13,7 +13,7 @@ from skylobe.core.errors import CheckpointError
 from skylobe.images.image_set import ImageSet
 from skylobe.learning import supply
 from skylobe.learning.devices import Part
-from skylobe.learning.feeding import Resident, Streamed, central, fits, image_rows
+from skylobe.learning.feeding import Resident, Stored, Streamed, central, fits, image_rows
 from skylobe.learning.loop import Trainer
 from skylobe.learning.methods import Byol
 from skylobe.learning.schedule import Plan, batch_sources, epoch_order
@@ -74,7 +74,7 @@ def test_a_window_mixes_runs_from_all_over_the_corpus():
 def test_streaming_shows_what_a_resident_corpus_in_that_order_would(n, batch, window, repeats):
     images, rows = numbered(n, repeats)
     plan = plan_of(n, batch)
-    found = shown(Streamed(images, rows, plan, 5, CPU, Part(), window), plan, repeats)
+    found = shown(Streamed(Stored(images, rows), plan, 5, CPU, Part(), window), plan, repeats)
     for step in range(plan.n_steps):
         sources = batch_sources(step, plan, 5, window)
         generator = torch.Generator().manual_seed(step)
@@ -91,8 +91,8 @@ def test_devices_together_see_what_one_sees(window, n_devices):
 
     def one(part):
         if window is None:
-            return Resident(images, rows, plan, 3, CPU, part)
-        return Streamed(images, rows, plan, 3, CPU, part, window)
+            return Resident(Stored(images, rows), plan, 3, CPU, part)
+        return Streamed(Stored(images, rows), plan, 3, CPU, part, window)
 
     alone = shown(one(Part()), plan, 2).reshape(2, plan.n_steps, 12)
     for rank in range(n_devices):
@@ -104,8 +104,8 @@ def test_a_stream_can_be_entered_anywhere():
     images, rows = numbered(60)
     plan = plan_of(60, 12)
     picks = torch.zeros(2, 12, dtype=torch.int64)
-    whole = Streamed(images, rows, plan, 0, CPU, Part(), 24)
-    late = Streamed(images, rows, plan, 0, CPU, Part(), 24)
+    whole = Streamed(Stored(images, rows), plan, 0, CPU, Part(), 24)
+    late = Streamed(Stored(images, rows), plan, 0, CPU, Part(), 24)
     for step in range(plan.n_steps):
         first, _ = whole.pairs(step, picks)
     assert torch.equal(first, late.pairs(plan.n_steps - 1, picks)[0])

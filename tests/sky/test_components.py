@@ -13,7 +13,7 @@ from skylobe.core.errors import ConfigError, DataError
 from skylobe.core.table_writing import write_table
 from skylobe.sky.rendering.components import Components, read_components
 from skylobe.sky.rendering.ellipses import areas_of, axes_of, moments_of
-from skylobe.sky.rendering.layouts import LAYOUTS, Column, ComponentLayout, first_beam
+from skylobe.sky.rendering.layouts import LAYOUTS, CatalogueColumn, ComponentLayout, first_beam
 from skylobe.sky.rendering.render import FieldRenderer, RenderConfig
 
 BEAM = (5.4, 5.4, 0.0)
@@ -97,14 +97,14 @@ def test_units_of_the_table_win_over_the_layout_s(tmp_path, expected):
 def test_a_layout_of_one_s_own(tmp_path, expected):
     columns = {"x": SKY[0], "y": SKY[1], "s": FLUX, "a": SIZES[0], "b": SIZES[1], "t": SIZES[2]}
     layout = ComponentLayout(
-        ra=Column("x", "deg"),
-        dec=Column("y", "deg"),
+        ra=CatalogueColumn("x", "deg"),
+        dec=CatalogueColumn("y", "deg"),
         rms=None,
-        major=Column("a", "arcsec"),
-        minor=Column("b", "arcsec"),
-        angle=Column("t", "deg"),
+        major=CatalogueColumn("a", "arcsec"),
+        minor=CatalogueColumn("b", "arcsec"),
+        angle=CatalogueColumn("t", "deg"),
         is_deconvolved=True,
-        integrated=Column("s", "mJy"),
+        integrated=CatalogueColumn("s", "mJy"),
         beam=BEAM,
     )
     parts = read_components(written(tmp_path, columns), layout)

@@ -186,10 +186,13 @@ def renderer():
     return FieldRenderer(components, RenderConfig(width_pix=8, pixel_scale=1.8))
 
 
-def test_drawing_goes_on_where_it_was_stopped_as_if_it_had_not_been(tmp_path, renderer):
+def test_drawing_goes_on_where_it_was_stopped_as_if_it_had_not_been(
+    tmp_path, renderer, monkeypatch
+):
+    monkeypatch.setattr("skylobe.sky.corpus.draw.BATCH", 8)
     settings = CorpusSettings("VLA FIRST", 8, 1.8, "float16", rendered=True)
     whole = Corpus.create(tmp_path / "whole", settings, Exclusion.of_nothing())
-    counts = draw(whole, sources(12), renderer, realisations=3, batch_size=8)
+    counts = draw(whole, sources(12), renderer, realisations=3)
     assert counts == {"accepted": 36, "failed": 0}
     stopped = Corpus.create(tmp_path / "stopped", settings, Exclusion.of_nothing())
     original, drawn = renderer.render, []
@@ -203,10 +206,10 @@ def test_drawing_goes_on_where_it_was_stopped_as_if_it_had_not_been(tmp_path, re
 
     renderer.render = breaking
     with pytest.raises(KeyboardInterrupt):
-        draw(stopped, sources(12), renderer, realisations=3, batch_size=8)
+        draw(stopped, sources(12), renderer, realisations=3)
     assert stopped.counts()["accepted"] == 16
     renderer.render = original
-    draw(stopped, sources(12), renderer, realisations=3, batch_size=8)
+    draw(stopped, sources(12), renderer, realisations=3)
     one, other = (
         torch.cat([batch.pixels for batch in corpus.batches()]) for corpus in (whole, stopped)
     )

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from skylobe.core.errors import DataError
+from skylobe.images.stretch import stretch
 from skylobe.search.store import SourceIndex
 
-STRETCH = 25.0  # how strongly arcsinh lifts what is faint; lobes of 1 % of the peak become visible
+SOFTENING = 0.04  # of the peak; lobes of 1 % of it become visible
 COLOURS = "inferno"
 LOG = logging.getLogger(__name__)
 
@@ -58,6 +59,5 @@ def as_png(plane: UInt8[np.ndarray, "height width"]) -> bytes:
 def _palette(peak: int) -> bytes:
     """Give the colours of all 256 values: a thumbnail's own peak is bright, however faint."""
     share = np.clip(np.arange(256) / max(peak, 1), 0, 1)
-    lifted = np.arcsinh(STRETCH * share) / np.arcsinh(STRETCH)
-    colours = np.asarray(colormaps[COLOURS](lifted))[:, :3]
+    colours = np.asarray(colormaps[COLOURS](stretch(share, SOFTENING)))[:, :3]
     return bytes((255 * colours).round().astype(np.uint8).ravel())

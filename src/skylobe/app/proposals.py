@@ -17,8 +17,8 @@ from threadpoolctl import threadpool_limits
 from skylobe.app.tags import Tagged, counts
 from skylobe.classify.adapt import fit_head
 from skylobe.core.errors import ConfigError
+from skylobe.core.vectors import as_unit
 from skylobe.models.head import Head
-from skylobe.search.exact import as_unit
 from skylobe.search.store import SourceIndex
 
 By = Literal["uncertainty", "similarity", "chance"]

@@ -11,7 +11,6 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
-import skylobe
 from skylobe.app.routes import routes
 from skylobe.app.security import Guard
 from skylobe.app.state import State
@@ -23,6 +22,7 @@ from skylobe.core.errors import (
     StorageError,
     UnavailableError,
 )
+from skylobe.core.version import VERSION
 
 LOG = logging.getLogger(__name__)
 KINDS = {
@@ -48,7 +48,7 @@ def build(
     """
     app = FastAPI(
         title="skylobe",
-        version=skylobe.__version__,
+        version=VERSION,
         summary="Search, map and label radio galaxies.",
         openapi_url="/api/openapi.json",
         docs_url=None,  # FastAPI's own page needs scripts from another host

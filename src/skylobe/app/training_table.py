@@ -10,7 +10,7 @@ from PIL import Image
 
 from skylobe.app.tags import SEPARATOR, Tagged, counts
 from skylobe.core.errors import ConfigError, DataError
-from skylobe.search.rows import THUMBNAIL_GRID
+from skylobe.models.settings import GALLERY_GRID
 from skylobe.search.store import SourceIndex
 
 TABLE = "sources.csv"
@@ -53,8 +53,8 @@ def pack(index: SourceIndex, tagged: Tagged, classes: Sequence[str] = ()) -> byt
             n=len(usable),
             classes=", ".join(sorted({chosen[one] for one in usable})),
             left_out=len(tagged) - len(usable),
-            pix=THUMBNAIL_GRID.crop_pix,
-            scale=THUMBNAIL_GRID.pixel_scale,
+            pix=GALLERY_GRID.crop_pix,
+            scale=GALLERY_GRID.pixel_scale,
             table=TABLE,
         )
         file.writestr("README.txt", note)

@@ -16,10 +16,11 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from skylobe.classify.classifier import Classifier, describe, unit
+from skylobe.classify.classifier import Classifier, describe
 from skylobe.classify.settings import AdaptConfig
 from skylobe.core.errors import ConfigError
 from skylobe.core.settings import to_dict
+from skylobe.core.vectors import as_unit
 from skylobe.core.version import versions
 from skylobe.images.image_set import ImageSet
 from skylobe.images.labels import labelled_sources
@@ -71,7 +72,7 @@ def adapt_vectors(
         n_views=config.n_views,
         with_measures=config.with_measures,
         calibration=cross_fit(vectors, known.labels, method=config.method, seed=config.seed),
-        reference=unit(vectors[:, : model.encoder.n_features]),
+        reference=as_unit(vectors[:, : model.encoder.n_features]),
         provenance={
             "data": known.name,
             "labels": len(known),

@@ -12,6 +12,7 @@ from jaxtyping import Float, Float32
 
 from skylobe.core import storage
 from skylobe.core.errors import CheckpointError
+from skylobe.core.vectors import as_unit
 from skylobe.images.image_set import ImageSet
 from skylobe.images.morphology import measure
 from skylobe.models.embed import embed
@@ -74,7 +75,7 @@ class Classifier:
         keep to the others of them: above 1 a source is more unusual than these.
         """
         n_features = self.model.encoder.n_features
-        distances = 1 - unit(vectors[:, :n_features]) @ self.reference.T
+        distances = 1 - as_unit(vectors[:, :n_features]) @ self.reference.T
         others = 1 - self.reference @ self.reference.T
         np.fill_diagonal(others, np.inf)
         usual = np.quantile(_nearest(others, min(NEIGHBOURS, len(others) - 1)), USUAL)
@@ -91,12 +92,6 @@ def describe(model: Model, image_set: ImageSet, *, n_views: int, with_measures: 
         for batch in image_set.images.split(256)
     ]
     return np.concatenate([vectors, torch.cat(parts).numpy().astype(np.float32)], axis=1)
-
-
-def unit(vectors: Vectors) -> Float32[np.ndarray, "source feature"]:
-    """Scale vectors to length 1."""
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(length, 1e-12), dtype=np.float32)
 
 
 def _nearest(

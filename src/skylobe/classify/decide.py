@@ -10,9 +10,10 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from skylobe.classify.classifier import Classifier, Vectors, unit
+from skylobe.classify.classifier import Classifier, Vectors
 from skylobe.core import storage
 from skylobe.core.errors import DataError
+from skylobe.core.vectors import as_unit
 from skylobe.images.image_set import ImageSet
 from skylobe.images.labels import match_classes
 from skylobe.scores.calibration import Probabilities
@@ -116,7 +117,7 @@ def same_image(vectors: Vectors, others: Float[np.ndarray, "other embedding"]) -
 
     With eight views that is also the image turned or mirrored.
     """
-    one, other = (unit(found).astype(np.float64) for found in (vectors, others))
+    one, other = (as_unit(found).astype(np.float64) for found in (vectors, others))
     return np.asarray((1 - one @ other.T < SAME_IMAGE).any(1))
 
 

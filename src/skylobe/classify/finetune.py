@@ -12,9 +12,10 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from skylobe.classify.classifier import Classifier, unit
+from skylobe.classify.classifier import Classifier
 from skylobe.core.errors import DataError
 from skylobe.core.settings import to_dict
+from skylobe.core.vectors import as_unit
 from skylobe.core.version import versions
 from skylobe.images.image_set import ImageSet
 from skylobe.images.labels import labelled_sources
@@ -137,7 +138,7 @@ def _as_classifier(
         n_views=config.n_views,
         with_measures=False,
         calibration=Calibration(),
-        reference=unit(embed(tuned, part.train, n_views=config.n_views).vectors),
+        reference=as_unit(embed(tuned, part.train, n_views=config.n_views).vectors),
         provenance={
             "data": part.train.name,
             "labels": len(part.train),

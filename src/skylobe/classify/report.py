@@ -28,8 +28,8 @@ from skylobe.core import pages, plotting
 from skylobe.core.version import versions
 from skylobe.images import gallery
 from skylobe.models.prepare import prepare
+from skylobe.models.settings import GALLERY_GRID
 from skylobe.scores import curve_figures, figures
-from skylobe.search.similarity import GALLERY_GRID
 
 N_MISTAKES = 12  # three rows of four
 

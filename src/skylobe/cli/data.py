@@ -8,7 +8,7 @@ from rich.console import Console
 
 from skylobe.cli import terminal
 from skylobe.cli.options import Options
-from skylobe.sky.settings import Beam, CorpusSettings, FillConfig, RenderConfig
+from skylobe.sky.settings import BeamAxes, CorpusSettings, FillConfig, RenderConfig
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -194,7 +194,7 @@ def render(
     *,
     components: Path | None = None,
     layout: str = "first",
-    component_beam: Beam | None = None,
+    component_beam: BeamAxes | None = None,
     settings: RenderConfig | None = None,
     realisations: int = 1,
     size_cut: float | None = 25.0,

@@ -105,7 +105,7 @@ def _indexed(
         vectors = similarity.stored_embeddings(embeddings, image_set, model, n_views)
     if opened is None:
         replace = mode == "replace"
-        return SourceIndex.create(out, image_set, vectors, model, replace=replace, device=device())
+        return SourceIndex.create(out, image_set, vectors, model, replace=replace)
     opened.append(image_set, vectors, model)
     return opened
 
@@ -403,10 +403,10 @@ def _over(
     opened: "SourceIndex", made: "LatentMap", over: str, options: Options | None, model: str | None
 ) -> "tuple[NDArray[np.float64], NDArray[np.str_]]":
     """Embed a labelled set and place it on a map: points and class names."""
+    from skylobe.core.vectors import as_unit
     from skylobe.images import datasets
     from skylobe.models import embed
     from skylobe.search import placing, rows
-    from skylobe.search.exact import as_unit
 
     image_set = datasets.load(over, **(options or {}))
     loaded = model_of(opened, model)

@@ -1,7 +1,9 @@
-"""Which software a result depends on."""
+"""Which skylobe this is, and which software a result depends on."""
 
 import platform
 from importlib.metadata import version
+
+VERSION = version("skylobe")
 
 
 def versions() -> dict[str, str]:

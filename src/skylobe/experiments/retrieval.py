@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
+from skylobe.core.vectors import as_unit
 from skylobe.experiments.pool import GRID, MIRABEST_PARTS, N_RENDERED, Pool, load_pool
 from skylobe.experiments.scale import Scale
 from skylobe.experiments.tables import Report, markdown
@@ -25,19 +26,19 @@ from skylobe.images import gallery
 from skylobe.images.datasets import rgz_rendered
 from skylobe.images.image_set import ImageSet
 from skylobe.images.morphology import measure
+from skylobe.images.stretch import SHAPES
 from skylobe.models.embed import embed
 from skylobe.models.embeddings import Embeddings
 from skylobe.models.loading import untrained
 from skylobe.models.model import Model
 from skylobe.models.prepare import prepare, regrid
-from skylobe.search.exact import Index, as_unit
+from skylobe.search.exact import Index
 from skylobe.sky.matching import pairs
 
 TITLE = "Figure 6: from one hybrid to its kin"
 SHOWN = 8  # neighbours, as in the paper's figure
 N_VIEWS, N_DRAWS = 8, 2000
 N_COMPONENTS = 50
-SOFTENING = 0.05
 SAME_PLACE = 10 * u.arcsec
 Vectors = Float[np.ndarray, "source feature"]
 Values = Float[np.ndarray, " query"]
@@ -60,7 +61,7 @@ def ways_of(model: Model, images: ImageSet) -> dict[str, Vectors]:
 
 def _stretched(images: ImageSet) -> Vectors:
     """Give the stretched central pixels, the mean picture taken off."""
-    stretch = replace(GRID, softening=SOFTENING)
+    stretch = replace(GRID, softening=SHAPES)
     values = prepare(images.images, stretch, pixel_scale=images.pixel_scale).flatten(1).numpy()
     return np.asarray(values - values.mean(0))
 
@@ -142,7 +143,7 @@ def draw(model: Model, pool: Pool, ways: dict[str, Vectors]) -> tuple[Figure, st
     scores = average_precision(similarities(ways[model.name], pool), pool.kinds)[hybrids]
     row = int(hybrids[np.argsort(scores, kind="stable")[len(hybrids) // 2]])
     corpus = regrid(
-        rgz_rendered.load(n_sources=N_RENDERED, realisations=1, beams=(5.4,)),
+        rgz_rendered.load(n_sources=N_RENDERED, beams=(5.4,)),
         GRID.pixel_scale,
         pool.images.images.shape[-1],
     )

@@ -9,8 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from skylobe.core.plotting import COLOURS, INK
-
-STRETCH = 0.05  # image values well above this are compressed, so that faint lobes show
+from skylobe.images.stretch import stretch
 
 
 def gallery(
@@ -38,7 +37,7 @@ def gallery(
         panel.set_visible(False)
     for number, (panel, image, caption) in enumerate(zip(panels, images, captions, strict=False)):
         peak = max(float(image.max()), 1e-9)
-        shown = np.arcsinh(image / peak / STRETCH) / np.arcsinh(1 / STRETCH)
+        shown = stretch(image / peak)
         panel.imshow(shown, origin="lower", cmap="inferno", vmin=0, vmax=1)
         panel.set(xticks=[], yticks=[])
         panel.set_xlabel(caption, fontsize=7.5, color=INK)

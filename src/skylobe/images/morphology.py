@@ -12,9 +12,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from skylobe.images.stretch import stretch
+
 Images = Float[Tensor, "batch 1 height width"]
 Measures = Float[Tensor, "batch measure"]
-SOFTENING = 0.05  # image values well above this are compressed: lobes count beside hot spots
 SCALES_PIX = (1.0, 2.0, 4.0, 8.0)  # σ of the Gaussian derivatives
 RINGS_PIX = ((0.0, 6.0), (14.0, 5.0), (26.0, 6.0))  # radius and width of Gaussian windows
 GROWTH_RANKS = (
@@ -44,7 +45,7 @@ def measure(images: Images) -> Measures:
         149 measures per image, unchanged by quarter turns and mirror images, and nearly so by any
         rotation.
     """
-    stretched = torch.arcsinh(images / SOFTENING) / math.asinh(1 / SOFTENING)
+    stretched = stretch(images)
     return torch.cat(
         [_extents(images, stretched), _flux(images), _peaks(images), _structure(stretched)], dim=1
     )

@@ -15,9 +15,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from skylobe.images.normalise import as_float
+from skylobe.images.stretch import stretch
 from skylobe.sky.matching import groups
 
-SOFTENING = 0.05  # image values well above this are compressed: lobes count beside hot spots
 FLOOR = 0.1  # of the stretched image; fainter pixels are noise and move no axis
 FIELD_PIX = 50  # square around the centroid that is compared
 WINDOW_PIX = 28.0  # σ of the Gaussian in which centroid and axis are measured
@@ -41,7 +41,7 @@ def upright(images: Tensor) -> tuple[Stamps, Float[Tensor, " source"]]:
     Returns:
         The turned pictures, and the root mean square radius of each source in pixels.
     """
-    values = torch.arcsinh(as_float(images)[:, 0] / SOFTENING) / np.arcsinh(1 / SOFTENING)
+    values = stretch(as_float(images)[:, 0])
     height, width = values.shape[1:]
     centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")

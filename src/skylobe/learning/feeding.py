@@ -8,6 +8,7 @@ step's work is that of its batch, and which sources it shows depends on the seed
 import math
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -53,12 +54,23 @@ def central(images: Tensor, views: ViewConfig) -> Tensor:
     return images
 
 
+class Stored(NamedTuple):
+    """A corpus as it is stored.
+
+    Args:
+        images: Cut to what views reach; memory-mapped if they exceed the memory.
+        rows: Images of each source.
+    """
+
+    images: Tensor
+    rows: Tensor
+
+
 class Resident:
     """A corpus that lives on the device.
 
     Args:
-        images: Stored images, cut to what views reach.
-        rows: Images of each source.
+        stored: The corpus.
         plan: Sizes of batches and epochs.
         seed: Of the order.
         device: Where training computes.
@@ -68,9 +80,9 @@ class Resident:
     window: int | None = None
 
     def __init__(
-        self, images: Tensor, rows: Tensor, plan: Plan, seed: int, device: torch.device, part: Part
+        self, stored: Stored, plan: Plan, seed: int, device: torch.device, part: Part
     ) -> None:
-        self._images, self._rows = images.to(device), rows
+        self._images, self._rows = stored.images.to(device), stored.rows
         self._plan, self._seed, self._part = plan, seed, part
 
     def pairs(self, step: int, picks: Tensor) -> tuple[Tensor, Tensor]:
@@ -104,8 +116,7 @@ class Streamed:
     """A corpus that passes through the device, a window in use and one on its way.
 
     Args:
-        images: Stored images, cut to what views reach; memory-mapped if they exceed the memory.
-        rows: Images of each source.
+        stored: The corpus.
         plan: Sizes of batches and epochs.
         seed: Of the order.
         device: Where training computes.
@@ -115,8 +126,7 @@ class Streamed:
 
     def __init__(
         self,
-        images: Tensor,
-        rows: Tensor,
+        stored: Stored,
         plan: Plan,
         seed: int,
         device: torch.device,
@@ -124,7 +134,7 @@ class Streamed:
         window: int,
     ) -> None:
         self.window: int | None = window
-        self._images, self._rows, self._device = images, rows, device
+        self._images, self._rows, self._device = stored.images, stored.rows, device
         self._plan, self._seed, self._part, self._width = plan, seed, part, window
         self._per_epoch = -(-plan.n_sources // window)
         self._held: dict[int, Future[_Window]] = {}
@@ -204,8 +214,7 @@ def fits(corpus: ImageSet, views: ViewConfig, device: torch.device) -> bool:
 
 
 def feed(
-    images: Tensor,
-    rows: Tensor,
+    stored: Stored,
     plan: Plan,
     seed: int,
     device: torch.device,
@@ -215,8 +224,7 @@ def feed(
     """Let a corpus live on the device, or stream in windows of at least a batch.
 
     Args:
-        images: Stored images, cut to what views reach.
-        rows: Images of each source.
+        stored: The corpus.
         plan: Sizes of batches and epochs.
         seed: Of the order.
         device: Where training computes.
@@ -224,5 +232,5 @@ def feed(
         window: Sources that are shuffled together; ``None`` for all.
     """
     if window is None or window >= plan.n_sources:
-        return Resident(images, rows, plan, seed, device, part)
-    return Streamed(images, rows, plan, seed, device, part, max(window, plan.batch_size))
+        return Resident(stored, plan, seed, device, part)
+    return Streamed(stored, plan, seed, device, part, max(window, plan.batch_size))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from skylobe.images.image_set import ImageSet
 from skylobe.learning.devices import ALONE, Part, send
-from skylobe.learning.feeding import WINDOW, Feed, central, feed, fits, image_rows
+from skylobe.learning.feeding import WINDOW, Feed, Stored, central, feed, fits, image_rows
 from skylobe.learning.schedule import Plan, batch_sources, mix_seeds
 from skylobe.learning.settings import PretrainConfig, ViewConfig
 from skylobe.learning.views import draw_views
@@ -35,9 +35,9 @@ class Supply:
         measures: Tensor | None = None,
     ) -> None:
         self.corpus, self.preprocessing, self.config = corpus, preprocessing, config
-        self._images, self._rows = central(corpus.images, config.views), image_rows(corpus)
+        self._stored = Stored(central(corpus.images, config.views), image_rows(corpus))
         self._measures = measures
-        self.plan = Plan.of(len(self._rows), config.train)
+        self.plan = Plan.of(len(self._stored.rows), config.train)
         self._device, self.part = torch.device("cpu"), ALONE
         self._feed: Feed | None = None
 
@@ -60,9 +60,7 @@ class Supply:
     def take_up(self, window: int | None) -> None:
         """Show the sources in another order: shuffled in windows of so many, or all together."""
         seed = self.config.train.seed
-        self._feed = feed(
-            self._images, self._rows, self.plan, seed, self._device, self.part, window
-        )
+        self._feed = feed(self._stored, self.plan, seed, self._device, self.part, window)
 
     @property
     def feed(self) -> Feed:
@@ -87,7 +85,7 @@ class Supply:
         """Draw a step's standardised views of this device's sources: two, then small crops."""
         generator = torch.Generator().manual_seed(mix_seeds(self.config.train.seed, step, 1))
         shape = (2, self.plan.batch_size)
-        picks = torch.randint(self._rows.shape[1], shape, generator=generator)
+        picks = torch.randint(self._stored.rows.shape[1], shape, generator=generator)
         first, second = self.feed.pairs(step, picks)
         views = draw_views(first, self.view_config(step), generator, second=second, part=self.part)
         layout = torch.channels_last if self.config.train.channels_last else torch.contiguous_format

@@ -1,7 +1,6 @@
 """Images to what an encoder sees: its grid, its square, its mean and standard deviation."""
 
 import functools
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +11,7 @@ from torch.nn import functional
 
 from skylobe.images.image_set import ImageSet
 from skylobe.images.normalise import as_float
+from skylobe.images.stretch import stretch
 from skylobe.models.settings import Preprocessing
 
 
@@ -21,7 +21,7 @@ def standardise(
     """Compress bright values, if the encoder wants that; then bring the corpus to mean 0, variance 1."""
     softening = preprocessing.softening
     if softening is not None:
-        images = torch.arcsinh(images / softening) / math.asinh(1 / softening)
+        images = stretch(images, softening)
     return (images - preprocessing.mean) / preprocessing.std
 
 

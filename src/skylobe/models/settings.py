@@ -58,3 +58,8 @@ class EncoderConfig:
         """Refuse widths for which the CPU's channels-last convolutions overwrite foreign memory."""
         if self.width < 8 or self.width % 8:
             raise ConfigError(f"encoder.width is {self.width}; give a multiple of 8.")
+
+
+GALLERY_GRID = (
+    Preprocessing()
+)  # what people are shown: every picture the same angle, 70 pixels of 1.8″

@@ -3,6 +3,8 @@
 import numpy as np
 from jaxtyping import Float
 
+from skylobe.core.vectors import as_unit
+
 Vectors = Float[np.ndarray, "source feature"]
 
 
@@ -11,8 +13,7 @@ def feature_spread(vectors: Vectors) -> float:
 
     The standard deviation over sources, averaged over features, times √features.
     """
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    return float(unit.std(axis=0).mean() * np.sqrt(vectors.shape[1]))
+    return float(as_unit(vectors).std(axis=0).mean() * np.sqrt(vectors.shape[1]))
 
 
 def effective_rank(vectors: Vectors) -> float:

@@ -11,6 +11,7 @@ from sklearn.model_selection import (
 )
 
 from skylobe.core.errors import DataError
+from skylobe.core.vectors import as_unit
 from skylobe.scores.draws import stratified_rows
 from skylobe.scores.intervals import error_percent
 from skylobe.scores.probe import FALLBACK_STRENGTH, Labels, Vectors, fit_probe
@@ -103,7 +104,7 @@ def nearest_neighbour_accuracy(vectors: Vectors, labels: Labels, neighbours: int
         labels: Class number per source.
         neighbours: Others that vote; ties go to the nearer ones.
     """
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    unit = as_unit(vectors)
     similarity = unit @ unit.T
     np.fill_diagonal(similarity, -np.inf)
     nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :neighbours]

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
 from skylobe.core.errors import ConfigError, DataError
+from skylobe.core.vectors import as_unit
 from skylobe.models.embeddings import Embeddings
 
 QUERIES_PER_BLOCK = 1024  # products of fewer leave the processor idle
@@ -187,24 +188,3 @@ def _sorted(
     first = np.cumsum(counts) - counts
     chosen = order[first[:, None] + np.arange(wanted)]
     return rows[chosen], values[chosen].clip(-1, 1)
-
-
-def as_unit(
-    vectors: Float[np.ndarray, "source feature"], names: NDArray[np.str_]
-) -> Float[np.ndarray, "source feature"]:
-    """Scale vectors to length one.
-
-    Args:
-        vectors: One per row.
-        names: What a row is called if it has no direction.
-
-    Raises:
-        DataError: If a vector is zero or not finite.
-    """
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    wrong = ~(np.isfinite(length) & (length > 0))[:, 0]
-    if wrong.any():
-        raise DataError(
-            f"{names[wrong][0]}: its embedding is zero or not finite; embed its image again."
-        )
-    return np.asarray(vectors / length, dtype=np.float32)

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from skylobe.core import plotting
 from skylobe.core.errors import ConfigError
 from skylobe.images.gallery import gallery as draw_gallery
+from skylobe.models.settings import GALLERY_GRID
 from skylobe.search.answers import Answers
 from skylobe.search.map_record import LatentMap
-from skylobe.search.rows import THUMBNAIL_GRID
 from skylobe.search.store import SourceIndex
 
 GREY = "#b8b8b8"
@@ -130,7 +130,7 @@ def gallery(index: SourceIndex, answers: Answers) -> Figure:
         facts = ", ".join(filter(None, (str(labels[row]), f"S = {similarity:.3f}")))
         captions.append(f"{_short(str(index.ids[row]))}\n{facts}")
     return draw_gallery(
-        images, captions, pixel_scale=THUMBNAIL_GRID.pixel_scale,
+        images, captions, pixel_scale=GALLERY_GRID.pixel_scale,
         n_queries=len(answers.query.images),
     )  # fmt: skip
 
@@ -143,7 +143,7 @@ def lonely(index: SourceIndex, table: QTable) -> Figure:
         for name, value in zip(names, table["mean_similarity"], strict=True)
     ]
     images = index.thumbnails(index.rows_of(names))
-    return draw_gallery(images, captions, pixel_scale=THUMBNAIL_GRID.pixel_scale, n_queries=0)
+    return draw_gallery(images, captions, pixel_scale=GALLERY_GRID.pixel_scale, n_queries=0)
 
 
 def _short(name: str) -> str:

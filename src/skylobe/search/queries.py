@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from skylobe.core.errors import ConfigError, DataError, PositionError
 from skylobe.core.paths import is_file
+from skylobe.core.vectors import as_unit
 from skylobe.images.datasets.listing import stem
 from skylobe.images.datasets.table import WIDTH_PIX, normalised
 from skylobe.images.files import ENDINGS, ImageFile, positions_of, read_image
@@ -20,7 +21,6 @@ from skylobe.images.image_set import ImageSet
 from skylobe.images.scaling import ScalingConfig
 from skylobe.models.embed import embed
 from skylobe.models.model import Model
-from skylobe.search.exact import as_unit
 from skylobe.search.rows import thumbnails
 from skylobe.search.store import SourceIndex
 from skylobe.sky.cutout import Cutout

@@ -13,17 +13,16 @@ from numpy.typing import NDArray
 
 from skylobe.core.errors import DataError
 from skylobe.core.stored import free_name, nullable
+from skylobe.core.vectors import as_unit
 from skylobe.images.image_set import ImageSet
 from skylobe.images.normalise import centre
 from skylobe.images.sizes import largest_angular_size
 from skylobe.models.embeddings import Embeddings
 from skylobe.models.prepare import prepare
-from skylobe.models.settings import Preprocessing
-from skylobe.search.exact import as_unit
+from skylobe.models.settings import GALLERY_GRID
 from skylobe.sky.cutout import Cutout
 
-THUMBNAIL_GRID = Preprocessing()  # every thumbnail shows the same angle: 70 pixels of 1.8″
-THUMBNAIL_PIX = THUMBNAIL_GRID.crop_pix
+THUMBNAIL_PIX = GALLERY_GRID.crop_pix
 BATCH = 1024
 MEASURED_PIX = 150  # central square in which an extent is measured
 ANYWHERE = SkyCoord(0, 0, unit="deg")  # an extent does not depend on it
@@ -82,7 +81,7 @@ def thumbnails(image_set: ImageSet) -> UInt8[np.ndarray, "source height width"]:
     """Cut every image to the same angle on the sky, where its scale is known, in 8 bits."""
     scale = image_set.pixel_scale
     parts = [
-        (prepare(part, THUMBNAIL_GRID, pixel_scale=scale)[:, 0].clamp(0, 1) * 255).round().byte()
+        (prepare(part, GALLERY_GRID, pixel_scale=scale)[:, 0].clamp(0, 1) * 255).round().byte()
         for part in image_set.images.split(BATCH)
     ]
     return np.concatenate([part.numpy() for part in parts])

@@ -10,9 +10,9 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from skylobe import __version__
 from skylobe.core.errors import UnavailableError
 from skylobe.core.extras import optional
+from skylobe.core.version import VERSION
 from skylobe.search import export
 
 CHOICES = ("table.select.rowList", "table.highlight.row")
@@ -32,7 +32,7 @@ class Samp:
     """
 
     def __init__(self, hub: Any = None) -> None:  # noqa: ANN401  (pyvo's hub server)
-        notes = {"samp.description.text": "Radio galaxies that look alike", "version": __version__}
+        notes = {"samp.description.text": "Radio galaxies that look alike", "version": VERSION}
         # the hub and its programs are on this machine; nothing listens on the network
         self._samp = optional("pyvo.samp")
         self._client = self._samp.SAMPIntegratedClient("skylobe", metadata=notes, addr="127.0.0.1")

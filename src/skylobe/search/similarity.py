@@ -18,10 +18,8 @@ from skylobe.models.embed import embed
 from skylobe.models.embeddings import Embeddings
 from skylobe.models.model import Model
 from skylobe.models.prepare import prepare
-from skylobe.models.settings import Preprocessing
+from skylobe.models.settings import GALLERY_GRID
 from skylobe.search.exact import Index, Neighbours
-
-GALLERY_GRID = Preprocessing()  # every panel shows the same angle on the sky: 70 pixels of 1.8″
 
 
 @dataclass(frozen=True)

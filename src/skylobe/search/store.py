@@ -68,7 +68,6 @@ class SourceIndex:
         *,
         replace: bool = False,
         exact_rows: int = EXACT_ROWS,
-        device: str = "cpu",
     ) -> "SourceIndex":
         """Make an index of a set.
 
@@ -79,7 +78,6 @@ class SourceIndex:
             model: Made the embeddings.
             replace: Put it in the place of an index that is there.
             exact_rows: Rows above which the search is approximate.
-            device: Where similarities are computed.
 
         Raises:
             ConfigError: If there is something, and it is not to be replaced or is no index.
@@ -95,8 +93,8 @@ class SourceIndex:
         with storage.write_folder_atomically(folder) as new:
             optional("lance").write_dataset(table, new / TABLE)
             write_note(new, note)
-            cls(new, device=device).rebuild()
-        return cls(folder, device=device)
+            cls(new).rebuild()
+        return cls(folder)
 
     def __len__(self) -> int:
         return len(self._now)

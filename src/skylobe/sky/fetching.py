@@ -16,9 +16,9 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.units import Quantity
 
-from skylobe import __version__
 from skylobe.core import storage
 from skylobe.core.errors import ConfigError
+from skylobe.core.version import VERSION
 from skylobe.sky import footprints, surveys
 from skylobe.sky.cutout import Cutout
 from skylobe.sky.positions import parse_position
@@ -239,7 +239,7 @@ def save(cutout: Cutout, path: Path, *, origin: str = "") -> Path:
     header["BUNIT"] = "Jy/beam"
     header["OBJECT"] = _ascii(cutout.source_id)
     header["SURVEY"] = _ascii(cutout.survey)
-    header["CREATOR"] = f"skylobe {__version__}"
+    header["CREATOR"] = f"skylobe {VERSION}"
     header["DATE"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")[:19]
     known = surveys.SURVEYS.get(cutout.survey)
     if known is not None:

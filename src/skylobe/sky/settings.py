@@ -10,7 +10,7 @@ from skylobe.core.errors import ConfigError
 
 Depth = Literal["float32", "float16"]
 NoiseKind = Literal["beam", "blank_sky"]
-Beam = tuple[float, float, float]  # major and minor axis in arcsec, position angle in degrees
+BeamAxes = tuple[float, float, float]  # major and minor axis in arcsec, position angle in degrees
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class RenderConfig:
 
     width_pix: int = 150
     pixel_scale: float = 1.8
-    beam: float | Beam = 5.4
+    beam: float | BeamAxes = 5.4
     noise: NoiseKind | None = "beam"
     rms: float | None = None
     sidelobes: float = 0.0
@@ -117,6 +117,6 @@ class RenderConfig:
             raise ConfigError("Noise, stripes and perturbations are deviations; give 0 or more.")
 
     @property
-    def beam_axes(self) -> Beam:
+    def beam_axes(self) -> BeamAxes:
         """Major axis, minor axis (arcsec) and position angle (degrees)."""
         return self.beam if isinstance(self.beam, tuple) else (self.beam, self.beam, 0.0)

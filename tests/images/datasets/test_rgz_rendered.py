@@ -14,14 +14,14 @@ def evaluated(monkeypatch, mirror):
     table = rgz.positions(mirror)
     positions = SkyCoord(table["ra"][::100], table["dec"][::100], unit="deg")
     exclusion = Exclusion(("every hundredth",), positions)
-    monkeypatch.setattr(rgz_rendered.evaluated, "exclusion", lambda root: exclusion)
+    monkeypatch.setattr(rgz_rendered.evaluated, "exclusion", lambda root=None: exclusion)
     return positions
 
 
 def test_a_small_corpus_is_rendered_once_and_kept(evaluated, mirror, monkeypatch, tmp_path):
     monkeypatch.setenv("SKYLOBE_CACHE", str(tmp_path))
     config = RenderConfig(flux_jitter=0.1)
-    corpus = rgz_rendered.load(None, mirror, n_sources=12, config=config, beams=(5.4,))
+    corpus = rgz_rendered.load(None, mirror, n_sources=12, config=config, beams=(5.4, 5.4))
     assert corpus.images.shape == (24, 1, 104, 104)
     names, counts = np.unique(corpus.source_ids, return_counts=True)
     assert len(names) == 12
@@ -36,8 +36,8 @@ def test_a_small_corpus_is_rendered_once_and_kept(evaluated, mirror, monkeypatch
         for a, b in zip(first.numpy(), second.numpy(), strict=True)
     ]
     assert np.median(agreement) > 0.9
-    monkeypatch.setattr(rgz_rendered, "render_images", None)
-    again = rgz_rendered.load(None, mirror, n_sources=12, config=config, beams=(5.4,))
+    monkeypatch.setattr(rgz_rendered, "draw", None)
+    again = rgz_rendered.load(None, mirror, n_sources=12, config=config, beams=(5.4, 5.4))
     assert (again.images == corpus.images).all()
 
 
@@ -49,13 +49,13 @@ def test_there_is_no_split():
 def test_pictures_are_shared_out_between_the_beams(evaluated, mirror, monkeypatch, tmp_path):
     monkeypatch.setenv("SKYLOBE_CACHE", str(tmp_path))
     both = rgz_rendered.load(None, mirror, n_sources=12, beams=(5.4, 10.0))
-    sharp = rgz_rendered.load(None, mirror, n_sources=12, beams=(5.4,), realisations=1)
+    sharp = rgz_rendered.load(None, mirror, n_sources=12, beams=(5.4,))
     first, second = both.images[:12], both.images[12:]
     assert (first == sharp.images).all()
     brightest = [images.flatten(1).ge(128).sum(1).float().median() for images in (first, second)]
     assert brightest[1] > 1.5 * brightest[0], "a wider beam spreads a source over more pixels"
 
 
-def test_pictures_that_cannot_be_shared_out_are_refused():
-    with pytest.raises(ConfigError, match="give a multiple"):
-        rgz_rendered.load(realisations=3)
+def test_a_picture_has_a_beam():
+    with pytest.raises(ConfigError, match="name one for each picture"):
+        rgz_rendered.load(beams=())

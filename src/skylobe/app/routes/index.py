@@ -2,7 +2,6 @@
 
 from fastapi import APIRouter, Response
 
-import skylobe
 from skylobe.app import limits, pictures
 from skylobe.app.routes.shared import Name, Workers
 from skylobe.app.schema import (
@@ -10,6 +9,7 @@ from skylobe.app.schema import (
     SourceFacts,
 )
 from skylobe.app.state import State
+from skylobe.core.version import VERSION
 from skylobe.search import export
 
 
@@ -34,7 +34,7 @@ def add(router: APIRouter, state: State, workers: Workers) -> None:
             fetches=state.survey,
             resolves=state.doors.resolve,
             upload_bytes=limits.UPLOAD_BYTES,
-            version=skylobe.__version__,
+            version=VERSION,
         )
 
     @router.get("/source", tags=["index"])

@@ -57,9 +57,6 @@ def load(
     width_pix: int = WIDTH_PIX,
     scaling: ScalingConfig | None = None,
     size_cut: float | None = None,
-    name: str | None = None,
-    citation: str = "",
-    licence: str = "",
 ) -> ImageSet:
     """Read the accepted rows of a corpus, normalising those that were not before.
 
@@ -70,9 +67,6 @@ def load(
         scaling: Intensity scaling; ``None`` is MiraBest-F's. Images are stored in 8 bits.
         size_cut: Arcsec. Leave out sources of this largest angular size or less. Sizes that the corpus
             does not know are measured on the fields (``sizes``); ``None`` cuts and measures nothing.
-        name: Name of the set; the folder's by default.
-        citation: What to cite.
-        licence: Terms of use of the images.
 
     Raises:
         ConfigError: If a split is asked for, or images in more than 8 bits.
@@ -97,14 +91,12 @@ def load(
     settings = corpus.settings
     source_ids = np.array(facts["source_id"].to_pylist(), dtype=np.str_)
     return ImageSet(
-        name=name or path.name,
+        name=path.name,
         images=torch.from_numpy(images),
         source_ids=source_ids,
         positions=SkyCoord(facts["ra"].to_numpy(), facts["dec"].to_numpy(), unit="deg"),
         pixel_scale=settings.pixel_scale,
         survey=settings.survey + (" (rendered)" if settings.rendered else ""),
-        citation=citation,
-        licence=licence,
         columns=columns.read(corpus.folder, source_ids)
         | {
             "size_arcsec": facts["size"].to_numpy(),

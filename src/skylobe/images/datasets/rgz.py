@@ -11,7 +11,7 @@ Known overlaps: near-duplicates within the table; 32 sources within 30″ of Mir
 removes both.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from skylobe.core import downloads, storage
@@ -102,7 +102,7 @@ def load(
         raise ConfigError(f"rgz has no split {split!r}; leave split unset.")
     corpus, _ = fetch(evaluated.exclusion(root=root), root, size_cut=size_cut, catalogue=catalogue)
     licence = "FIRST images: scholarly, educational, private non-commercial use"
-    return corpora.load(corpus.folder, name="rgz", citation=CITATION, licence=licence)
+    return replace(corpora.load(corpus.folder), name="rgz", citation=CITATION, licence=licence)
 
 
 def fetch(

@@ -5,11 +5,13 @@ import torch
 
 from skylobe.core.errors import DataError
 from skylobe.sky.corpus import columns
-from skylobe.sky.corpus.fill import _bar
+from skylobe.sky.corpus.fill import bar
 from skylobe.sky.corpus.rows import Rows
 from skylobe.sky.corpus.store import Corpus
 from skylobe.sky.rendering.render import FieldRenderer
 from skylobe.sky.sources import SourceList
+
+BATCH = 1024  # fields drawn and written at once
 
 
 def draw(
@@ -19,7 +21,6 @@ def draw(
     *,
     realisations: int = 1,
     seed: int = 0,
-    batch_size: int = 1024,
     progress: bool = False,
 ) -> dict[str, int]:
     """Render the fields of all sources that the corpus does not hold.
@@ -30,7 +31,6 @@ def draw(
         renderer: Draws with the corpus' width and scale.
         realisations: Fields per source, of other noise and perturbation.
         seed: Of noise and perturbation; a batch's fields depend on it and on the batch's place alone.
-        batch_size: Fields drawn and written at once.
         progress: Show a bar with rate and time left.
 
     Returns:
@@ -48,10 +48,10 @@ def draw(
     sources.insist_on_distinct_ids()
     corpus.exclusion.refuse(sources.positions, sources.ids)
     n_fields = len(sources) * realisations
-    with corpus.writing(), _bar(n_fields, 0, show=progress) as tick:
+    with corpus.writing(), bar(n_fields, 0, show=progress) as tick:
         columns.keep(corpus.folder, sources)
-        for start in range(0, n_fields, batch_size):
-            numbers = np.arange(start, min(start + batch_size, n_fields))
+        for start in range(0, n_fields, BATCH):
+            numbers = np.arange(start, min(start + BATCH, n_fields))
             which, rows = np.divmod(numbers, len(sources))
             ids = np.char.add(sources.ids[rows], np.char.add("#", (which + 1).astype(np.str_)))
             if not corpus.holds(ids):

@@ -53,6 +53,16 @@ class Exclusion:
                 "with Exclusion.allows."
             )
 
+    def equals(self, other: "Exclusion") -> bool:
+        """Say whether another excludes the same, by the same names."""
+        return (
+            self.names == other.names
+            and self.radius == other.radius
+            and len(self.positions) == len(other.positions)
+            and bool(np.array_equal(self.positions.ra.deg, other.positions.ra.deg))
+            and bool(np.array_equal(self.positions.dec.deg, other.positions.dec.deg))
+        )
+
     def save(self, path: Path) -> None:
         """Write the positions as Parquet; names and radius are in its metadata."""
         metadata = {"names": json.dumps(self.names), "radius_arcsec": repr(float(self.radius))}

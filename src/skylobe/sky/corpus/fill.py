@@ -89,7 +89,7 @@ def fill(
         batch = _Batch(corpus, sources, config)
         try:
             with (
-                _bar(len(sources), len(sources) - len(todo), show=progress) as tick,
+                bar(len(sources), len(sources) - len(todo), show=progress) as tick,
                 closing(_outcomes(sources, todo, fetch, corpus.settings, config)) as outcomes,
             ):
                 for outcome in outcomes:
@@ -209,7 +209,7 @@ def _try_one(
 
 
 @contextmanager
-def _bar(total: int, done: int, *, show: bool) -> Iterator[Callable[..., None]]:
+def bar(total: int, done: int, *, show: bool) -> Iterator[Callable[..., None]]:
     """Show how many sources are done, how many failed, the rate and the time left."""
     failed = ticked = 0
     columns = ("[progress.description]{task.description}", "{task.fields[note]}")

@@ -17,22 +17,18 @@ import numpy as np
 import pyarrow as pa
 import torch
 from astropy.coordinates import SkyCoord
-from jaxtyping import Float
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.utils.dlpack import from_dlpack
 
 from skylobe.core import storage
 from skylobe.core.errors import ConfigError, DataError
 from skylobe.core.extras import optional
 from skylobe.sky.corpus.exclusion import Exclusion
-from skylobe.sky.corpus.rows import Rows, any_of, rows_of
+from skylobe.sky.corpus.rows import Rows, any_of, as_tensor, rows_of, tabulate
 from skylobe.sky.settings import CorpusSettings
 
 Status = Literal["accepted", "failed"]
 TABLE, SETTINGS, EXCLUDED, LOCK = "sources.lance", "corpus.json", "excluded.parquet", ".lock"
 FORMAT = "2.0"  # of Lance's files: later ones spend twice the time on pixels that do not compress
-PLAIN = {"lance-encoding:compression": "none", "lance-encoding:structural-encoding": "fullzip"}
 BATCH = 1024  # sources read at once
 PIECE = 16_384  # rows that a file holds after compacting
 
@@ -74,7 +70,7 @@ class Corpus:
         """
         if (folder / SETTINGS).exists():
             found = cls(folder)
-            if found.settings != settings or not _same(found.exclusion, exclusion):
+            if found.settings != settings or not found.exclusion.equals(exclusion):
                 raise ConfigError(
                     f"{folder}: holds a corpus with other settings or exclusions; choose another "
                     "folder, or delete it."
@@ -116,7 +112,7 @@ class Corpus:
         if "accepted" in known.values() or len(set(rows.ids.tolist())) < len(rows):
             twice = next((i for i, s in known.items() if s == "accepted"), rows.ids[0])
             raise DataError(f"{self.folder}: {twice} would be in it twice; leave it out.")
-        table = self._tabulate(rows)
+        table = tabulate(rows, self.settings)
         if known:
             (
                 self._table()
@@ -179,7 +175,7 @@ class Corpus:
             if not accepted.all():
                 batch = batch.filter(pa.array(accepted))
             if len(batch):
-                yield rows_of(batch, self._as_tensor(batch))
+                yield rows_of(batch, as_tensor(batch, self.settings))
 
     def read(self, ids: Sequence[str]) -> Rows:
         """Read some accepted rows, in the order asked for.
@@ -196,7 +192,7 @@ class Corpus:
         if table is None or missing:
             raise DataError(f"{self.folder}: has no accepted row {(missing or ['at all'])[0]}.")
         batch = table.take([place[one] for one in ids]).combine_chunks().to_batches()[0]
-        return rows_of(batch, self._as_tensor(batch))
+        return rows_of(batch, as_tensor(batch, self.settings))
 
     def version(self) -> str:
         """Name the present state: another name after every change."""
@@ -227,56 +223,3 @@ class Corpus:
             return {}
         found = self._table().to_table(columns=["id", "status"], filter=any_of(ids))
         return dict(zip(found["id"].to_pylist(), found["status"].to_pylist(), strict=True))
-
-    def _tabulate(self, rows: Rows) -> pa.Table:
-        width = self.settings.width_pix
-        reasons = rows.reasons if rows.reasons is not None else np.full(len(rows), "")
-        failed = reasons != ""
-        pixels, unit = rows.pixels.float().flatten(1), torch.ones(len(rows))
-        if self.settings.depth == "float16":
-            peak = pixels.nan_to_num().abs().amax(1)
-            unit = torch.where(peak > 0, peak, unit)
-            pixels = (pixels / unit[:, None]).half()
-        stored = pa.FixedSizeListArray.from_arrays(
-            pa.array(pixels.contiguous().flatten().numpy()), width**2, mask=pa.array(failed)
-        )
-        sizes = np.full(len(rows), np.nan) if rows.sizes is None else rows.sizes
-        columns = {
-            "id": pa.array(rows.ids.tolist(), pa.string()),
-            "source_id": pa.array(
-                (rows.ids if rows.source_ids is None else rows.source_ids).tolist(), pa.string()
-            ),
-            "ra": pa.array(rows.positions.ra.deg, pa.float64()),
-            "dec": pa.array(rows.positions.dec.deg, pa.float64()),
-            "size": pa.array(sizes, pa.float32()),
-            "survey": pa.array([self.settings.survey] * len(rows), pa.string()),
-            "pixel_scale": pa.array(np.full(len(rows), self.settings.pixel_scale), pa.float32()),
-            "status": pa.array(np.where(failed, "failed", "accepted").tolist(), pa.string()),
-            "reason": pa.array(reasons.tolist(), pa.string()),
-            "unit": pa.array(unit.numpy(), pa.float32()),
-            "pixels": stored,
-        }
-        fields = [
-            pa.field(name, column.type, metadata=PLAIN if name == "pixels" else None)
-            for name, column in columns.items()
-        ]
-        return pa.Table.from_arrays(list(columns.values()), schema=pa.schema(fields))
-
-    def _as_tensor(self, batch: pa.RecordBatch) -> Float[Tensor, "row height width"]:
-        """View the stored pixels as a tensor, without copying where they are in 32 bits."""
-        width = self.settings.width_pix
-        pixels = from_dlpack(batch["pixels"].flatten()).reshape(-1, width, width)
-        if self.settings.depth == "float32":
-            return pixels
-        unit = torch.from_numpy(batch["unit"].to_numpy(zero_copy_only=False).copy())
-        return pixels.float() * unit[:, None, None]
-
-
-def _same(one: Exclusion, other: Exclusion) -> bool:
-    return (
-        one.names == other.names
-        and one.radius == other.radius
-        and len(one.positions) == len(other.positions)
-        and bool(np.array_equal(one.positions.ra.deg, other.positions.ra.deg))
-        and bool(np.array_equal(one.positions.dec.deg, other.positions.dec.deg))
-    )

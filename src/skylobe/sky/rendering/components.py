@@ -13,11 +13,11 @@ from skylobe.sky.rendering.layouts import (
     CIRCULAR,
     LAYOUTS,
     BeamSource,
-    Column,
+    CatalogueColumn,
     ComponentLayout,
     Values,
 )
-from skylobe.sky.settings import Beam
+from skylobe.sky.settings import BeamAxes
 from skylobe.sky.table_positions import icrs_of
 
 
@@ -47,7 +47,7 @@ class Components:
     major: Values
     minor: Values
     angle: Values
-    beam: Beam | Values = CIRCULAR
+    beam: BeamAxes | Values = CIRCULAR
 
     def __post_init__(self) -> None:
         """Refuse columns of different lengths."""
@@ -111,7 +111,7 @@ def _beams(table: Catalogue, ra: Values, dec: Values, source: BeamSource) -> Val
         )
     if callable(source):
         return source(ra, dec)
-    if isinstance(source, tuple) and isinstance(source[0], Column):
+    if isinstance(source, tuple) and isinstance(source[0], CatalogueColumn):
         units = ("arcsec", "arcsec", "deg")
         columns = zip(source, units, strict=True)
         return np.stack([_angles(table, column, unit) for column, unit in columns], axis=-1)
@@ -138,11 +138,11 @@ def _refuse_gaps(origin: str, parts: Components) -> None:
         )
 
 
-def _angles(catalogue: Catalogue, column: Column, unit: str) -> Values:
+def _angles(catalogue: Catalogue, column: CatalogueColumn, unit: str) -> Values:
     return catalogue[column.name].quantities(u.Unit(unit), u.Unit(column.unit))
 
 
-def _fluxes(catalogue: Catalogue, column: Column) -> Values:
+def _fluxes(catalogue: Catalogue, column: CatalogueColumn) -> Values:
     """Read Jy, or Jy per beam: which of the two a table writes does not matter."""
     found, bare = catalogue[column.name], u.Unit(column.unit)
     per_beam = u.beam in found.unit_or(bare).bases

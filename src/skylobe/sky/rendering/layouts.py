@@ -7,20 +7,25 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skylobe.sky.settings import Beam
+from skylobe.sky.settings import BeamAxes
 
 Values = NDArray[np.float64]
 CIRCULAR, SOUTHERN = (5.4, 5.4, 0.0), (6.4, 5.4, 0.0)  # FIRST's beams
 
 
-class Column(NamedTuple):
+class CatalogueColumn(NamedTuple):
     """A column's name and the unit that holds where the table itself states none."""
 
     name: str
     unit: str
 
 
-BeamSource = tuple[Column, Column, Column] | Beam | Callable[[Values, Values], Values] | None
+BeamSource = (
+    tuple[CatalogueColumn, CatalogueColumn, CatalogueColumn]
+    | BeamAxes
+    | Callable[[Values, Values], Values]
+    | None
+)
 
 
 @dataclass(frozen=True)
@@ -42,15 +47,15 @@ class ComponentLayout:
             only the user knows.
     """
 
-    ra: Column
-    dec: Column
-    rms: Column | None
-    major: Column
-    minor: Column
-    angle: Column
+    ra: CatalogueColumn
+    dec: CatalogueColumn
+    rms: CatalogueColumn | None
+    major: CatalogueColumn
+    minor: CatalogueColumn
+    angle: CatalogueColumn
     is_deconvolved: bool
-    peak: Column | None = None
-    integrated: Column | None = None
+    peak: CatalogueColumn | None = None
+    integrated: CatalogueColumn | None = None
     beam: BeamSource = None
 
 
@@ -70,49 +75,53 @@ def first_beam(ra: Values, dec: Values) -> Values:
 
 LAYOUTS = {
     "first": ComponentLayout(  # the Parquet table of VizieR VIII/92 that skylobe reads
-        ra=Column("ra", "deg"),
-        dec=Column("dec", "deg"),
-        rms=Column("rms_mjy", "mJy/beam"),
-        major=Column("maj_arcsec", "arcsec"),
-        minor=Column("min_arcsec", "arcsec"),
-        angle=Column("pa_deg", "deg"),
+        ra=CatalogueColumn("ra", "deg"),
+        dec=CatalogueColumn("dec", "deg"),
+        rms=CatalogueColumn("rms_mjy", "mJy/beam"),
+        major=CatalogueColumn("maj_arcsec", "arcsec"),
+        minor=CatalogueColumn("min_arcsec", "arcsec"),
+        angle=CatalogueColumn("pa_deg", "deg"),
         is_deconvolved=True,
-        peak=Column("peak_flux_mjy", "mJy/beam"),
-        integrated=Column("int_flux_mjy", "mJy"),
+        peak=CatalogueColumn("peak_flux_mjy", "mJy/beam"),
+        integrated=CatalogueColumn("int_flux_mjy", "mJy"),
         beam=first_beam,
     ),
     "pybdsf": ComponentLayout(  # write_catalog's gaul and srl; the beam is not in the table
-        ra=Column("RA", "deg"),
-        dec=Column("DEC", "deg"),
-        rms=Column("Isl_rms", "Jy/beam"),
-        major=Column("DC_Maj", "deg"),
-        minor=Column("DC_Min", "deg"),
-        angle=Column("DC_PA", "deg"),
+        ra=CatalogueColumn("RA", "deg"),
+        dec=CatalogueColumn("DEC", "deg"),
+        rms=CatalogueColumn("Isl_rms", "Jy/beam"),
+        major=CatalogueColumn("DC_Maj", "deg"),
+        minor=CatalogueColumn("DC_Min", "deg"),
+        angle=CatalogueColumn("DC_PA", "deg"),
         is_deconvolved=True,
-        peak=Column("Peak_flux", "Jy/beam"),
-        integrated=Column("Total_flux", "Jy"),
+        peak=CatalogueColumn("Peak_flux", "Jy/beam"),
+        integrated=CatalogueColumn("Total_flux", "Jy"),
     ),
     "aegean": ComponentLayout(  # the component table; psf_a and psf_b are in arcsec
-        ra=Column("ra", "deg"),
-        dec=Column("dec", "deg"),
-        rms=Column("local_rms", "Jy/beam"),
-        major=Column("a", "arcsec"),
-        minor=Column("b", "arcsec"),
-        angle=Column("pa", "deg"),
+        ra=CatalogueColumn("ra", "deg"),
+        dec=CatalogueColumn("dec", "deg"),
+        rms=CatalogueColumn("local_rms", "Jy/beam"),
+        major=CatalogueColumn("a", "arcsec"),
+        minor=CatalogueColumn("b", "arcsec"),
+        angle=CatalogueColumn("pa", "deg"),
         is_deconvolved=False,
-        peak=Column("peak_flux", "Jy/beam"),
-        integrated=Column("int_flux", "Jy"),
-        beam=(Column("psf_a", "arcsec"), Column("psf_b", "arcsec"), Column("psf_pa", "deg")),
+        peak=CatalogueColumn("peak_flux", "Jy/beam"),
+        integrated=CatalogueColumn("int_flux", "Jy"),
+        beam=(
+            CatalogueColumn("psf_a", "arcsec"),
+            CatalogueColumn("psf_b", "arcsec"),
+            CatalogueColumn("psf_pa", "deg"),
+        ),
     ),
     "selavy": ComponentLayout(  # CASDA's continuum_component; the beam is not in the table
-        ra=Column("ra_deg_cont", "deg"),
-        dec=Column("dec_deg_cont", "deg"),
-        rms=Column("rms_image", "mJy/beam"),
-        major=Column("maj_axis_deconv", "arcsec"),
-        minor=Column("min_axis_deconv", "arcsec"),
-        angle=Column("pos_ang_deconv", "deg"),
+        ra=CatalogueColumn("ra_deg_cont", "deg"),
+        dec=CatalogueColumn("dec_deg_cont", "deg"),
+        rms=CatalogueColumn("rms_image", "mJy/beam"),
+        major=CatalogueColumn("maj_axis_deconv", "arcsec"),
+        minor=CatalogueColumn("min_axis_deconv", "arcsec"),
+        angle=CatalogueColumn("pos_ang_deconv", "deg"),
         is_deconvolved=True,
-        peak=Column("flux_peak", "mJy/beam"),
-        integrated=Column("flux_int", "mJy"),
+        peak=CatalogueColumn("flux_peak", "mJy/beam"),
+        integrated=CatalogueColumn("flux_int", "mJy"),
     ),
 }

@@ -18,7 +18,7 @@ from skylobe.sky.rendering.components import Components
 from skylobe.sky.rendering.drawing import REACH, Gaussians, draw
 from skylobe.sky.rendering.ellipses import FWHM, areas_of, moments_of
 from skylobe.sky.rendering.noise import PatchNoise, beam_noise, sidelobe_stripes
-from skylobe.sky.settings import Beam, RenderConfig
+from skylobe.sky.settings import BeamAxes, RenderConfig
 
 ARCSEC = np.pi / 180 / 3600
 
@@ -58,7 +58,7 @@ class FieldRenderer:
         self._source, self._flux = self._tensor(source), self._tensor(flux)
 
     @property
-    def _beam(self) -> Beam:
+    def _beam(self) -> BeamAxes:
         return self.config.beam_axes
 
     def _reach_of(self, largest: float) -> float:

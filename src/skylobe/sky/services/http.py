@@ -17,15 +17,15 @@ from urllib.parse import urlencode, urlsplit
 import requests
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from skylobe import __version__
 from skylobe.core.errors import NonsenseError, ServiceDownError, ServiceTimeoutError
+from skylobe.core.version import VERSION
 from skylobe.sky.services.deadline import Deadline, DeadlineAdapter
 
 TIMEOUT = (5.0, 30.0)  # seconds to connect, seconds of silence
 DEADLINE = 120.0  # seconds for the whole exchange
 MAX_BYTES = 64_000_000
 CHUNK = 1 << 16
-USER_AGENT = f"skylobe/{__version__} (python-requests; cut-outs of radio surveys)"
+USER_AGENT = f"skylobe/{VERSION} (python-requests; cut-outs of radio surveys)"
 _BUSY = (429, 503)
 _LOCAL = threading.local()
 
