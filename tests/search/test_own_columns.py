@@ -77,5 +77,8 @@ def test_a_query_of_any_length_is_answered_in_a_sentence(image_set, tmp_path):
     index = SourceIndex.create(tmp_path / "ix", image_set, embeddings_of(image_set), small_model())
     doors = Doors(index, small_model)
     for text in ("x" * 300, "x" * 5000, "\0", "x" * 300 + ".fits"):
-        with pytest.raises(DataError):
+        with pytest.raises(DataError) as caught:
             doors.query(text)
+        assert len(str(caught.value)) < 500
+    with pytest.raises(DataError, match=r"nor a position .*a comma may stand for a decimal point"):
+        doors.query("206,42 +23,38")

@@ -114,22 +114,19 @@ def combined(
     vector = _direction(positives)
     if negatives:
         vector = vector - away * _direction(negatives)
-    parts = [*positives, *negatives]
-    alone = positives[0].position if len(positives) == 1 else None
     return Query(
         name=" + ".join(one.name for one in positives)
         + "".join(f" − {one.name}" for one in negatives),
         vector=as_unit(vector[None], np.array(["the combined query"]))[0],
         images=np.concatenate([one.images for one in positives]),
-        position=alone,
-        rows=np.concatenate([one.rows for one in parts]),
+        position=positives[0].position if len(positives) == 1 else None,
+        rows=np.concatenate([one.rows for one in [*positives, *negatives]]),
     )
 
 
 def _direction(queries: Sequence[Query]) -> NDArray[np.float32]:
     mean = np.stack([one.vector for one in queries]).mean(axis=0)
-    unit = as_unit(mean[None], np.array(["the combined query"]))
-    return np.asarray(unit[0], dtype=np.float32)
+    return np.asarray(as_unit(mean[None], np.array(["the combined query"]))[0], dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -161,11 +158,11 @@ class Doors:
             DataError: If it is none of these.
             UnavailableError: If nothing is there and it cannot be fetched.
         """
-        path = Path(text)
-        if text not in self.index and is_file(path):
+        path, is_id = Path(text), text in self.index
+        if not is_id and is_file(path):
             return self.of_file(read_image(path), stem(path))
-        if text not in self.index and path.name.lower().endswith(ENDINGS):
-            raise DataError(f"{text}: no such file; correct its name.")
+        if not is_id and path.name.lower().endswith(ENDINGS):
+            raise DataError(f"{text[:200]}: no such file; correct its name.")
         return self.named(text)
 
     def named(self, text: str) -> Query:
@@ -179,11 +176,11 @@ class Doors:
             return of_row(self.index, int(self.index.rows_of([text])[0]))
         try:
             place = parse_position(text, resolve=self.resolve)
-        except PositionError:
-            examples = ", ".join(self.index.ids[:3])
+        except PositionError as error:
+            why = f" ({str(error).partition('; ')[0]})" if text[:1].isdigit() else ""
             raise DataError(
-                f"{text}: neither a source of the index nor an image file nor a position; its ids look "
-                f"like {examples}, and positions like 206.42 +23.38."
+                f"{text[:200]}: neither a source of the index nor an image file nor a position{why}; its "
+                f"ids look like {', '.join(self.index.ids[:3])}, and positions like 206.42 +23.38."
             ) from None
         return self.at(place)
 
@@ -216,15 +213,15 @@ class Doors:
         if known.any() and separation[nearest] <= self.radius:
             return of_row(self.index, nearest)
         if self.fetch is None:
-            there = place.to_string("hmsdms", precision=1)
             nearby = "its sources have no positions"
             if known.any():
                 nearby = (
                     f"the nearest is {self.index.ids[nearest]} at {_angle(separation[nearest])}"
                 )
             raise DataError(
-                f"{there}: the index has no source within {self.radius:g}″ ({nearby}); name a survey "
-                "with --survey to fetch a cut-out, or give an image file."
+                f"{place.to_string('hmsdms', precision=1)}: the index has no source within "
+                f"{self.radius:g}″ ({nearby}); name a survey with --survey to fetch a cut-out, or give an "
+                "image file."
             )
         return of_image(self.index, as_image_set(self.fetch(place)), self._model)
 
