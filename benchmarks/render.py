@@ -53,10 +53,10 @@ class PlainRenderer(FieldRenderer):
 
 def positions_of(n_fields: int) -> SkyCoord:
     """Choose large RGZ sources, spread over the table."""
-    table = rgz.positions()
-    large = table[np.asarray(table["size_arcsec"]) > 0]
+    sources = rgz.positions()
+    large = np.flatnonzero(sources.sizes > 0)
     rows = np.linspace(0, len(large) - 1, n_fields).astype(int)
-    return SkyCoord(np.asarray(large["ra"])[rows], np.asarray(large["dec"])[rows], unit="deg")
+    return sources.positions[large[rows]]
 
 
 def ways(parts: Components, positions: SkyCoord, batch: int, device: str) -> dict[str, Task]:

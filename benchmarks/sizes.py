@@ -91,12 +91,13 @@ def frdeep() -> tuple[list[Cutout], np.ndarray]:
     """Pair FR-DEEP's fields with the sizes of Radio Galaxy Zoo."""
     folder = downloads.require("frdeep/FIRST", home="FR-DEEP v2")
     cutouts = [one for _, one in cutouts_of(folder)]
-    table = rgz.positions()
-    table = table[np.isfinite(np.asarray(table["size_arcsec"], dtype=float))]
-    known = SkyCoord(table["ra"], table["dec"], unit="deg")
-    row, apart, _ = SkyCoord([one.position for one in cutouts]).match_to_catalog_sky(known)
+    sources = rgz.positions()
+    sources = sources.select(np.isfinite(sources.sizes))
+    row, apart, _ = SkyCoord([one.position for one in cutouts]).match_to_catalog_sky(
+        sources.positions
+    )
     near = np.flatnonzero(apart < RADIUS)
-    return [cutouts[i] for i in near], np.asarray(table["size_arcsec"])[row[near]]
+    return [cutouts[i] for i in near], sources.sizes[row[near]]
 
 
 def mirabest() -> tuple[list[Cutout], np.ndarray]:

@@ -7,7 +7,6 @@ from skylobe.images.datasets import evaluated, rgz
 from skylobe.sky.corpus.exclusion import Exclusion
 from skylobe.sky.corpus.selection import Selection
 from skylobe.sky.sources import SourceList
-from skylobe.sky.table_positions import positions_in
 
 ARCSEC = 1 / 3600
 
@@ -48,7 +47,7 @@ def test_the_counts_of_rgz(mirror, first_set):
     assert len(exclusion.positions) == 1256 + 2158
     found = rgz.select(exclusion, mirror, size_cut=None)
     assert [step.left for step in found.steps] == [77_430, 77_430 - 8_665, 66_516]
-    everything = positions_in(rgz.positions(mirror))
+    everything = rgz.positions(mirror).positions
     assert (~exclusion.allows(everything)).sum() == 2_733
 
 

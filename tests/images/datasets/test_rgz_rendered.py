@@ -5,13 +5,12 @@ from skylobe.core.errors import ConfigError
 from skylobe.images.datasets import rgz, rgz_rendered
 from skylobe.sky.corpus.exclusion import Exclusion
 from skylobe.sky.rendering.render import RenderConfig
-from skylobe.sky.table_positions import positions_in
 
 
 @pytest.fixture
 def evaluated(monkeypatch, mirror):
     """Stand in for the evaluated sets: every hundredth RGZ source."""
-    positions = positions_in(rgz.positions(mirror))[::100]
+    positions = rgz.positions(mirror).positions[::100]
     exclusion = Exclusion(("every hundredth",), positions)
     monkeypatch.setattr(rgz_rendered.evaluated, "exclusion", lambda root=None: exclusion)
     return positions

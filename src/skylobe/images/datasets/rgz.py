@@ -16,7 +16,6 @@ from pathlib import Path
 
 from skylobe.core import downloads, storage
 from skylobe.core.errors import ConfigError, DataError
-from skylobe.core.tables import Catalogue, read_catalogue
 from skylobe.images.datasets import corpora, evaluated
 from skylobe.images.image_set import ImageSet
 from skylobe.sky import surveys
@@ -26,7 +25,7 @@ from skylobe.sky.corpus.selection import Selection, Step
 from skylobe.sky.corpus.store import Corpus
 from skylobe.sky.fetching import fetcher
 from skylobe.sky.settings import CorpusSettings, FillConfig
-from skylobe.sky.sources import read_sources
+from skylobe.sky.sources import SourceList, read_sources
 
 TABLE = "rgz/rgz_dr1_positions.parquet"
 HOME = "RGZ DR1 (arXiv:2412.14502)"
@@ -36,8 +35,8 @@ WIDTH_PIX, PIXEL_SCALE = 150, 1.8  # the field of MiraBest's images
 CITATION = "Wong et al. 2025 (RGZ DR1, arXiv:2412.14502); Becker, White & Helfand 1995 (FIRST)"
 
 
-def positions(root: Path | None = None) -> Catalogue:
-    """Read the table of sources.
+def positions(root: Path | None = None) -> SourceList:
+    """Read the sources: names, positions and, of the larger ones, sizes.
 
     Args:
         root: Folder searched first.
@@ -46,7 +45,7 @@ def positions(root: Path | None = None) -> Catalogue:
         UnavailableError: If it is not here.
     """
     path = downloads.require(TABLE, root, home=HOME)
-    return read_catalogue(path)
+    return read_sources(path)
 
 
 def select(
