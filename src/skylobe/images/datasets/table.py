@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from skylobe.core.errors import ConfigError, DataError
+from skylobe.core.paths import is_file
 from skylobe.core.tables import Catalogue, read_catalogue
 from skylobe.images.datasets.listing import files_of, ids_of, stem
 from skylobe.images.files import ImageFile, positions_of, read_image
@@ -155,8 +156,11 @@ def _read(catalogue: Catalogue, row: int) -> ImageFile:
     column = catalogue.require("file")
     if column.missing[row]:
         raise column.error(row, "names no file", "name one, or remove the row")
+    name = column.values[row]
+    if not is_file(catalogue.folder / name):
+        raise column.error(row, f"{name[:60]}: no such file", "correct its name")
     try:
-        return read_image(catalogue.folder / column.values[row])
+        return read_image(catalogue.folder / name)
     except DataError as error:
         raise DataError(f"{catalogue.origin}: row {row + 1}: {error}") from None
 
