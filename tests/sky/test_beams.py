@@ -36,13 +36,14 @@ def shape(cutout: Cutout) -> tuple[float, float, float]:
     rows, columns = np.indices(cutout.pixels.shape)
     middle = (np.array(cutout.pixels.shape) - 1) / 2
     near = np.isfinite(cutout.pixels) & (np.hypot(rows - middle[0], columns - middle[1]) < 25)
-    start = Gaussian2D(cutout.pixels[near].max(), middle[1], middle[0], 4.0, 3.0)
+    guess = 4.0 * 1.8 / cutout.pixel_scale, 3.0 * 1.8 / cutout.pixel_scale
+    start = Gaussian2D(cutout.pixels[near].max(), middle[1], middle[0], *guess)
     found = LevMarLSQFitter()(start, columns[near], rows[near], cutout.pixels[near])
     widths = np.abs([found.x_stddev.value, found.y_stddev.value]) * cutout.pixel_scale / SIGMA
     return float(found.amplitude.value), float(widths.max()), float(widths.min())
 
 
-@pytest.mark.parametrize("scale", [0.9, 1.0, 1.5, 1.8, 2.0, 2.5])
+@pytest.mark.parametrize("scale", [0.9, 1.0, 1.5, 1.8, 2.0, 2.5, 3.5, 3.7, 4.0])
 def test_resampling_keeps_peak_width_and_flux(scale: float):
     before = point(FIRST_BEAM)
     after = resample(before, scale)
@@ -146,3 +147,38 @@ def test_a_common_beam_is_large_enough_for_all():
 def test_impossible_grids_are_refused(scale: float, width: int):
     with pytest.raises(ConfigError, match="no picture"):
         resample(point(FIRST_BEAM, width=20), scale, width)
+
+
+@given(scale=st.floats(0.7, 4.1), east=st.floats(-1, 1), north=st.floats(-1, 1))
+@settings(max_examples=30, deadline=None)
+def test_every_new_pixel_has_the_brightness_that_is_there(scale: float, east: float, north: float):
+    """The Gaussian's own formula, at the new pixels, up to more than twice as wide as the old ones."""
+    row, column = (np.mgrid[:101, :101] - 50.0) * 1.8
+    sigma = SIGMA * 5.4
+    sky = lambda y, x: np.exp(-((y - north) ** 2 + (x - east) ** 2) / (2 * sigma**2))  # noqa: E731
+    before = Cutout(sky(row, column).astype(np.float32), HERE, 1.8, beam=FIRST_BEAM)
+    after = resample(before, scale)
+    places = (np.arange(len(after.pixels)) - (len(after.pixels) - 1) / 2) * scale
+    np.testing.assert_allclose(
+        after.pixels, sky(*np.meshgrid(places, places, indexing="ij")), atol=0.004
+    )
+
+
+def test_a_grid_that_would_miss_the_beam_is_refused_with_the_way_out():
+    before = Cutout(point(FIRST_BEAM).pixels, HERE, 1.8, beam=FIRST_BEAM)
+    with pytest.raises(ConfigError, match=r"miss a beam of 5\.4″.*smooth it to 7\.8″ or more"):
+        resample(before, 6.0)
+    smooth = convolve(before, FIRST_BEAM, Beam(8.0))
+    assert smooth.beam == Beam(8.0)
+    after = resample(smooth, 6.0)
+    assert flux(after, Beam(8.0)) == pytest.approx(2.0, rel=0.01)
+    assert shape(after)[0] == pytest.approx(2.0, rel=0.01)
+
+
+def test_a_picture_without_a_beam_keeps_its_flux_however_wide_the_pixels():
+    row, column = np.mgrid[:121, :121] - 60.0
+    rng = np.random.default_rng(0)
+    for east, north in rng.uniform(-3, 3, (5, 2)):
+        pixels = np.exp(-((row - north) ** 2 + (column - east) ** 2) / 4)
+        coarse = resample(Cutout(pixels, HERE, 1.8), 9.0)
+        assert np.nansum(coarse.pixels) * 25 == pytest.approx(pixels.sum(), rel=0.005)

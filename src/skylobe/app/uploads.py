@@ -6,19 +6,18 @@ a file would unfold to is looked at before it is unfolded.
 
 import io
 import re
-import zlib
 
 from skylobe.app import limits
 from skylobe.core.errors import DataError
 from skylobe.images.files import ImageFile, decode
+from skylobe.sky.fits import GZIP, unfolded
 
 FITS_BLOCK = 2880  # bytes
 SIGNS = {b"SIMPLE  =": ".fits", b"\x89PNG\r\n\x1a\n": ".png", b"\xff\xd8\xff": ".jpg"}
 HEADER_BLOCK = re.compile(
-    rb"(?:[A-Z0-9_\- ]{8}[ -~]{72}){36}"
-)  # keywords first, printable throughout
+    rb"(?:[A-Z0-9_\- ]{8}[^\x00-\x1f]{72}){36}"
+)  # keywords first, text throughout
 TILES = b"ZIMAGE  ="
-GZIP = b"\x1f\x8b"
 LONGEST_NAME = 60
 
 
@@ -67,12 +66,9 @@ def too_large(name: str) -> DataError:
 def _unzipped(data: bytes, name: str) -> bytes:
     """Unfold a gzipped file, no further than a file may be large."""
     try:
-        plain = zlib.decompressobj(wbits=31).decompress(data, limits.UPLOAD_BYTES + 1)
-    except zlib.error:
-        raise DataError(f"{name}: damaged; compress it again, or send it as it is.") from None
-    if len(plain) > limits.UPLOAD_BYTES:
-        raise too_large(name)
-    return plain
+        return unfolded(io.BytesIO(data), limits.UPLOAD_BYTES).read()
+    except DataError as error:
+        raise DataError(f"{name}: {error}") from None
 
 
 def _check_headers(data: bytes, name: str) -> None:

@@ -8,7 +8,6 @@ from skylobe.core.errors import MissingExtraError
 EXTRAS = {  # which extra of pyproject.toml brings a module
     "lance": "sky",
     "mocpy": "sky",
-    "reproject": "sky",
     "radio_beam": "sky",
     "regions": "sky",
     "pyvo": "sky",

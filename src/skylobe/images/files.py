@@ -4,32 +4,28 @@ Pixels come out as they are in the file; ``normalise`` scales them. A file that 
 refused by name; it never becomes a silent blank.
 """
 
-import io
 import math
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
-from astropy.utils.exceptions import AstropyUserWarning, AstropyWarning
-from astropy.wcs import WCS, FITSFixedWarning
-from astropy.wcs.utils import proj_plane_pixel_scales
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from skylobe.core.errors import DataError
 from skylobe.core.paths import is_file
-from skylobe.sky.fits import FILTERS, FITS_ENDINGS, REMARKS
+from skylobe.sky import headers, interpolation
+from skylobe.sky.fits import FITS_ENDINGS, OpenFile, quietly, read_first, unfolded
 
 PICTURES = (".png", ".jpg", ".jpeg")
 ENDINGS = (*FITS_ENDINGS, *PICTURES, ".npy")
-OpenFile = io.BufferedReader | io.BytesIO
 MAX_PIXELS = 100_000_000  # a larger picture is a mistake or an attack
+BYTES_PER_PIXEL = 8
+HEADER_BYTES = 100_000_000  # of all headers and tables beside the image
+SQUARE = 0.01  # relative: pixels whose sides differ by less are square
 
 
 @dataclass(frozen=True)
@@ -37,16 +33,19 @@ class ImageFile:
     """What an image file holds.
 
     Args:
-        pixels: ``(height, width)`` floats; row 0 is the lower edge.
-        position: Of the central pixel; ``None`` without a celestial WCS.
-        pixel_scale: Arcsec per pixel; ``None`` without a celestial WCS.
+        pixels: ``(height, width)`` floats, NaN where blank; row 0 is the lower edge, and of files that say
+            where they are the southern one, east to the left.
+        position: Of the centre; ``None`` without a celestial WCS.
+        pixel_scale: Arcsec per pixel, the same both ways; ``None`` without a celestial WCS.
         is_physical: False for pictures, whose intensities were scaled by somebody before.
+        unit: Of physical pixels, as the file writes it; ``None`` if it does not.
     """
 
     pixels: NDArray[np.floating[Any]]
     position: SkyCoord | None = None
     pixel_scale: float | None = None
     is_physical: bool = True
+    unit: str | None = None
 
 
 def read_image(path: Path) -> ImageFile:
@@ -108,50 +107,52 @@ def positions_of(files: list[ImageFile]) -> SkyCoord | None:
 
 def _read_fits(file: OpenFile, name: str, max_pixels: int) -> ImageFile:
     try:
-        # a file shorter than its header says gives a user warning, which is an error here
-        with _filtering(AstropyUserWarning, "error"), fits.open(file, memmap=False) as hdus:
-            hdu = next((h for h in hdus if _is_image(h)), None)
-            if hdu is None:
-                raise DataError(f"{name}: holds no image; give the file of the cut-out.")
-            _check_size(hdu.shape, name, max_pixels)
-            pixels, header = _plane(hdu.data, name), hdu.header
-    except DataError:
-        raise
-    except Exception as error:
+        plain = unfolded(file, max_pixels * BYTES_PER_PIXEL + HEADER_BYTES)
+        image = read_first(plain, max_pixels=max_pixels)
+    except DataError as error:
+        raise DataError(f"{name}: {error}") from None
+    except Exception as error:  # astropy raises many kinds over a damaged file
         reason = " ".join(str(error).split())[:120]
         raise DataError(
             f"{name}: truncated or not FITS ({reason}); fetch the file again."
         ) from None
-    position, scale = _celestial(header, pixels.shape)
-    return ImageFile(pixels, position, scale)
+    pixels = _plane(image.pixels, name)
+    place = _place(image.header, pixels.shape, name)
+    unit = headers.unit_of(image.header)
+    if place is None:
+        return ImageFile(pixels, unit=unit)
+    pixels, scale = _squared(np.ascontiguousarray(headers.upright(pixels, place)), place.scales)
+    return ImageFile(pixels, place.position, scale, unit=unit)
 
 
-def _is_image(hdu: Any) -> bool:  # noqa: ANN401  (astropy's HDUs share no public base)
-    return bool(getattr(hdu, "is_image", False)) and hdu.header.get("NAXIS", 0) > 0
+def _place(header: fits.Header, shape: tuple[int, ...], name: str) -> headers.Place | None:
+    """Read where the picture is, if the header says so at all."""
+    try:
+        with quietly():
+            wcs = headers.celestial(header)
+            return None if wcs is None else headers.place_of(wcs, shape)
+    except Exception as error:  # astropy raises many kinds over a header that makes no sense
+        reason = " ".join(str(error).split())[:120]
+        raise DataError(
+            f"{name}: where it is on the sky cannot be read ({reason}); correct its WCS cards, or delete "
+            "them and give pixel_scale."
+        ) from None
 
 
-def _celestial(header: fits.Header, shape: tuple[int, ...]) -> tuple[SkyCoord | None, float | None]:
-    """Read position and pixel scale off the header, if it has them."""
-    with _filtering(FITSFixedWarning, "ignore"):
-        try:
-            # remarks are most of many headers, and astropy prints the header anew to read it
-            bare = fits.Header([card for card in header.cards if card.keyword not in REMARKS])
-            wcs = WCS(bare).celestial
-            if not wcs.has_celestial:
-                return None, None
-            scale = float(np.mean(proj_plane_pixel_scales(wcs)) * 3600)
-            return wcs.pixel_to_world((shape[1] - 1) / 2, (shape[0] - 1) / 2).icrs, scale
-        except Exception:  # a header that astropy cannot interpret says nothing about the sky
-            return None, None
-
-
-@contextmanager
-def _filtering(category: type[Warning], action: Literal["error", "ignore"]) -> Iterator[None]:
-    """Ignore astropy's warnings, and treat one kind as told; one thread at a time."""
-    with FILTERS, warnings.catch_warnings():
-        warnings.simplefilter("ignore", AstropyWarning)
-        warnings.simplefilter(action, category)
-        yield
+def _squared(
+    pixels: NDArray[np.floating[Any]], scales: tuple[float, float]
+) -> tuple[NDArray[np.floating[Any]], float]:
+    """Resample pixels that are longer one way to squares of their shorter side."""
+    if abs(scales[0] / scales[1] - 1) <= SQUARE:
+        return pixels, float(np.mean(scales))
+    scale = min(scales)
+    height, width = pixels.shape
+    places = []
+    for length, own in ((height, scales[1]), (width, scales[0])):
+        many = max(2, round(length * own / scale))
+        places.append((length - 1) / 2 + (np.arange(many) - (many - 1) / 2) * scale / own)
+    rows, columns = np.meshgrid(*places, indexing="ij")
+    return interpolation.sample(pixels, rows, columns), scale
 
 
 def _check_size(shape: tuple[int, ...], name: str, max_pixels: int) -> None:
@@ -166,8 +167,7 @@ def _read_picture(file: OpenFile, name: str, max_pixels: int) -> NDArray[np.floa
     try:
         with Image.open(file, formats=("PNG", "JPEG")) as picture:
             _check_size((picture.height, picture.width), name, max_pixels)
-            deep = picture.mode.startswith(("I", "F"))
-            pixels = np.asarray(picture if deep else picture.convert("L"), dtype=np.float32)
+            pixels = _brightness(ImageOps.exif_transpose(picture))
     except UnidentifiedImageError:
         raise DataError(f"{name}: neither a PNG nor a JPEG picture; save it again.") from None
     # the warning is an error where all warnings are
@@ -178,6 +178,18 @@ def _read_picture(file: OpenFile, name: str, max_pixels: int) -> NDArray[np.floa
     except (OSError, SyntaxError, ValueError) as error:
         raise DataError(f"{name}: damaged or not a picture ({error}); save it again.") from None
     return _plane(pixels[::-1], name)  # a picture's first row is its upper edge
+
+
+def _brightness(picture: Image.Image) -> NDArray[np.float32]:
+    """Give a picture's brightness in its own depth; what is transparent is dark."""
+    clear = picture.info.get("transparency")
+    if picture.mode.startswith(("I", "F")):
+        deep = np.asarray(picture, dtype=np.float32)
+        return np.where(deep == clear, np.float32(0), deep) if isinstance(clear, int) else deep
+    if clear is None and not picture.mode.endswith(("A", "a")):
+        return np.asarray(picture.convert("L"), dtype=np.float32)
+    shown = np.asarray(picture.convert("RGBA").convert("LA"), dtype=np.float32)
+    return np.asarray(shown[..., 0] * (shown[..., 1] / 255), dtype=np.float32)
 
 
 def _read_npy(file: OpenFile, name: str) -> NDArray[Any]:
@@ -204,4 +216,5 @@ def _plane(pixels: NDArray[Any] | None, name: str) -> NDArray[np.floating[Any]]:
             "height × width."
         )
     native = pixels.dtype.newbyteorder("=") if pixels.dtype.kind == "f" else np.dtype(np.float64)
+    native = np.promote_types(native, np.float32)  # statistics of half precision overflow
     return np.ascontiguousarray(pixels, dtype=native)

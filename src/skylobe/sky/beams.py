@@ -4,57 +4,31 @@ The unit stays Jy/beam: resampling leaves brightness per beam alone, convolution
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from astropy import units as u
 from numpy.typing import NDArray
-from scipy import fft, ndimage
+from scipy import fft
 
 from skylobe.core.errors import ConfigError
 from skylobe.core.extras import optional
-from skylobe.sky.cutout import Cutout, sky_wcs
+from skylobe.sky import interpolation
+from skylobe.sky.beam import SIGMA, Beam
+from skylobe.sky.cutout import Cutout
 
-SIGMA = 1 / float(np.sqrt(8 * np.log(2)))  # of a Gaussian whose full width at half maximum is 1
-COARSER = 2.0  # times the present scale: from here on pixels are averaged, not interpolated
 LEAST_WEIGHT = (
     1e-3  # of the kernel over measured pixels, below which a smoothed pixel means nothing
 )
 
 
-@dataclass(frozen=True)
-class Beam:
-    """A Gaussian beam.
-
-    Args:
-        major: Arcsec. Full width at half maximum of the longer axis.
-        minor: Arcsec. That of the shorter one; ``None`` is as long.
-        angle: Degrees east of north of the longer axis.
-    """
-
-    major: float
-    minor: float | None = None
-    angle: float = 0.0
-
-    @property
-    def axes(self) -> tuple[float, float]:
-        """Both full widths at half maximum in arcsec."""
-        return self.major, self.major if self.minor is None else self.minor
-
-    @property
-    def area(self) -> float:
-        """Arcsec²: what "per beam" means."""
-        return 2 * np.pi * SIGMA**2 * self.axes[0] * self.axes[1]
-
-    def __str__(self) -> str:
-        return f"{self.axes[0]:.4g}″×{self.axes[1]:.4g}″ at {self.angle:.0f}°"
-
-
 def resample(cutout: Cutout, pixel_scale: float, width_pix: int | None = None) -> Cutout:
     """Bring a cut-out to another pixel scale about the same centre.
 
-    Pixels are interpolated by cubic splines, or averaged where the new ones are more than twice as wide.
+    Pixels are sampled by splines, which keeps peak, width and flux, as long as the new ones sample the
+    beam. Wider ones are averages if the beam is unknown: they keep the flux but not the peak of a source
+    narrower than themselves. A known beam that they would miss is refused.
 
     Args:
         cutout: In Jy/beam.
@@ -65,8 +39,7 @@ def resample(cutout: Cutout, pixel_scale: float, width_pix: int | None = None) -
         Jy of the same beam; NaN outside the cut-out and where its nearest pixel is blank.
 
     Raises:
-        ConfigError: If the new scale or width is none.
-        MissingExtraError: If pixels are to be averaged and reproject is not installed.
+        ConfigError: If the new scale or width is none, or the scale too coarse for the cut-out's beam.
     """
     if width_pix is None:
         width_pix = round(min(cutout.pixels.shape) * cutout.pixel_scale / max(pixel_scale, 1e-9))
@@ -74,25 +47,30 @@ def resample(cutout: Cutout, pixel_scale: float, width_pix: int | None = None) -
         raise ConfigError(
             f"{width_pix} pixels of {pixel_scale:g}″ are no picture; give a scale and width above 0."
         )
-    if pixel_scale > COARSER * cutout.pixel_scale:
-        grid = sky_wcs(cutout.position, pixel_scale, (width_pix, width_pix))
-        pixels, _ = optional("reproject").reproject_adaptive(
-            (cutout.pixels.astype(float), cutout.wcs), grid, shape_out=(width_pix, width_pix)
-        )
+    step = pixel_scale / cutout.pixel_scale
+    places = partial(_places, cutout.pixels.shape, step, width_pix)
+    beam = None if cutout.beam is None else min(cutout.beam.axes)
+    if interpolation.resolves(pixel_scale, cutout.pixel_scale, beam):
+        pixels = interpolation.sample(cutout.pixels, *places(1))
+    elif beam is None:
+        pixels = interpolation.average(cutout.pixels, places, step, width_pix)
     else:
-        pixels = _interpolated(cutout.pixels, pixel_scale / cutout.pixel_scale, width_pix)
+        least = interpolation.LEAST_SAMPLING * pixel_scale
+        raise ConfigError(
+            f"{cutout.source_id}: pixels of {pixel_scale:g}″ miss a beam of {cutout.beam}; smooth it to "
+            f"{np.ceil(10 * least) / 10:g}″ or more with convolve first, or take smaller pixels."
+        )
     return replace(cutout, pixels=pixels.astype(np.float32), pixel_scale=pixel_scale)
 
 
-def _interpolated(pixels: NDArray[Any], step: float, width_pix: int) -> NDArray[np.float64]:
-    """Sample at every ``step`` pixels about the centre: both pictures are SIN about one position."""
-    offsets = (np.arange(width_pix) - (width_pix - 1) / 2) * step
-    at = np.meshgrid(*((length - 1) / 2 + offsets for length in pixels.shape), indexing="ij")
-    blank = ~np.isfinite(pixels)
-    filled = np.where(blank, 0.0, pixels)
-    found = ndimage.map_coordinates(filled, at, order=3, mode="constant", cval=np.nan)
-    missing = ndimage.map_coordinates(blank.astype(float), at, order=0, cval=1.0)
-    return np.where(missing > 0, np.nan, found.astype(np.float64))
+def _places(
+    shape: tuple[int, ...], step: float, width_pix: int, finer: int
+) -> interpolation.Coordinates:
+    """Give places every ``step`` pixels about the centre: both pictures are SIN about one position."""
+    many = width_pix * finer
+    offsets = (np.arange(many) - (many - 1) / 2) * step / finer
+    rows, columns = np.meshgrid(*((length - 1) / 2 + offsets for length in shape), indexing="ij")
+    return rows, columns
 
 
 def convolve(cutout: Cutout, present: Beam, target: Beam) -> Cutout:
@@ -122,7 +100,7 @@ def convolve(cutout: Cutout, present: Beam, target: Beam) -> Cutout:
         values, weights, out=np.full(values.shape, np.nan), where=weights > LEAST_WEIGHT
     )
     pixels = np.where(measured, mean * target.area / present.area, np.nan)
-    return replace(cutout, pixels=pixels.astype(np.float32))
+    return replace(cutout, pixels=pixels.astype(np.float32), beam=target)
 
 
 def common_beam(beams: Sequence[Beam]) -> Beam:

@@ -8,6 +8,7 @@ from astropy.wcs import WCS
 from jaxtyping import Float
 
 from skylobe.core.errors import DataError
+from skylobe.sky.beam import Beam
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Cutout:
         pixel_scale: Arcsec per pixel, the same both ways.
         survey: Name of the survey.
         source_id: Name of the source.
+        beam: That the brightness refers to; ``None`` if unknown.
 
     Raises:
         DataError: If the scale is not positive.
@@ -30,6 +32,7 @@ class Cutout:
     pixel_scale: float
     survey: str = "unknown"
     source_id: str = "image"
+    beam: Beam | None = None
 
     def __post_init__(self) -> None:
         """Refuse a scale that no picture has."""

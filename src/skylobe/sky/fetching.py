@@ -237,6 +237,9 @@ def save(cutout: Cutout, path: Path, *, origin: str = "") -> Path:
     """
     header = cutout.wcs.to_header()
     header["BUNIT"] = "Jy/beam"
+    if cutout.beam is not None:
+        (header["BMAJ"], header["BMIN"]) = (axis / 3600 for axis in cutout.beam.axes)
+        header["BPA"] = cutout.beam.angle
     header["OBJECT"] = _ascii(cutout.source_id)
     header["SURVEY"] = _ascii(cutout.survey)
     header["CREATOR"] = f"skylobe {VERSION}"

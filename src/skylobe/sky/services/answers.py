@@ -5,23 +5,24 @@ picture is turned north up, east left.
 """
 
 import io
-import warnings
 from typing import Any
 
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
-from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_scales, wcs_to_celestial_frame
 from numpy.typing import NDArray
 
-from skylobe.core.errors import NonsenseError, NoPixelsError
+from skylobe.core.errors import DataError, NonsenseError, NoPixelsError
+from skylobe.sky import headers
+from skylobe.sky.brightness import to_jansky_per_beam
 from skylobe.sky.cutout import Cutout
-from skylobe.sky.fits import FILTERS, REMARKS
+from skylobe.sky.fits import quietly, read_first
 from skylobe.sky.surveys import Survey
 
 SCALE_TOLERANCE = 0.01  # relative
 CENTRE_TOLERANCE = 0.55  # pixels: half a pixel, where a service centres on one, and rounding
+MAX_PIXELS = 100_000_000
 SKEW_TOLERANCE = 0.01  # of the pixel scale: more would be a rotated picture
 
 
@@ -55,6 +56,7 @@ def read_answer(
         NoPixelsError: If too few pixels are measured, or all are zero.
     """
     pixels, header = _plane(answer, source_id)
+    pixels = _in_jansky(pixels, header, survey, source_id)
     if pixels.shape != (width_pix, width_pix):
         raise NonsenseError(
             f"{source_id}: the answer has {pixels.shape[1]}×{pixels.shape[0]} pixels instead of "
@@ -62,7 +64,18 @@ def read_answer(
         )
     pixels, centre, scale = _oriented(pixels, header, position, pixel_scale, source_id)
     _check_measured(pixels, survey, min_finite, source_id)
-    return Cutout(pixels, centre, scale, survey.name, source_id)
+    return Cutout(pixels, centre, scale, survey.name, source_id, headers.beam_of(header))
+
+
+def _in_jansky(
+    pixels: NDArray[np.float32], header: fits.Header, survey: Survey, source_id: str
+) -> NDArray[np.float32]:
+    """Bring the answer's pixels to Jy/beam; one that states no unit has the survey's."""
+    try:
+        factor = to_jansky_per_beam(headers.unit_of(header) or survey.unit, source_id)
+    except DataError as error:
+        raise NonsenseError(str(error)) from None
+    return pixels if factor == 1 else pixels * np.float32(factor)
 
 
 def _plane(answer: bytes, source_id: str) -> tuple[NDArray[np.float32], fits.Header]:
@@ -71,11 +84,8 @@ def _plane(answer: bytes, source_id: str) -> tuple[NDArray[np.float32], fits.Hea
         said = " ".join(answer[:2000].decode("latin-1").split())[:80]
         raise NonsenseError(f"{source_id}: the answer is no FITS file but “{said}”; try later.")
     try:
-        with FILTERS, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with fits.open(io.BytesIO(answer), memmap=False) as hdus:
-                hdu = next(one for one in hdus if one.is_image and one.header["NAXIS"] > 0)
-                pixels, header = np.asarray(hdu.data, dtype=np.float32), hdu.header
+        image = read_first(io.BytesIO(answer), max_pixels=MAX_PIXELS)
+        pixels, header = np.asarray(image.pixels, dtype=np.float32), image.header
     except Exception as error:  # astropy raises many kinds over a damaged file
         reason = " ".join(str(error).split())[:80] or type(error).__name__
         raise NonsenseError(
@@ -139,13 +149,12 @@ def _centre(wcs: Any, shape: tuple[int, ...], position: SkyCoord, source_id: str
 
 def _celestial(header: fits.Header, source_id: str) -> Any:  # noqa: ANN401  (astropy's WCS)
     try:
-        with FILTERS, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            bare = fits.Header([card for card in header.cards if card.keyword not in REMARKS])
-            wcs = WCS(bare)
-            wcs = wcs if wcs.naxis == 2 and wcs.has_celestial else wcs.celestial
+        with quietly():
+            wcs = headers.celestial(header)
+            if wcs is None:
+                raise ValueError("no celestial coordinates")
             wcs_to_celestial_frame(wcs)
-    except Exception as error:
+    except Exception as error:  # astropy raises many kinds over a damaged header
         reason = " ".join(str(error).split())[:80]
         raise NonsenseError(
             f"{source_id}: the answer does not say where on the sky it is ({reason}); ask again."

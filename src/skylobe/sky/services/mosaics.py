@@ -7,23 +7,18 @@ import functools
 import threading
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from astropy.coordinates import SkyCoord
-from numpy.typing import NDArray
 
 from skylobe.core.errors import DataError, NoPixelsError, OutsideFootprintError
-from skylobe.core.extras import optional
 from skylobe.core.paths import visible
-from skylobe.sky.beams import Beam
-from skylobe.sky.cutout import Cutout, sky_wcs
+from skylobe.sky.beam import Beam
+from skylobe.sky.cutout import Cutout
 from skylobe.sky.fits import FITS_ENDINGS
+from skylobe.sky.services import joining
 from skylobe.sky.services.tiles import Tile, index
 from skylobe.sky.surveys import Survey
-
-COARSER = 1.5  # times the tile's scale: from here on pixels are averaged, not sampled
-MARGIN = 4  # pixels around the part of a tile that is needed, of the tile or of the grid
 
 
 class Mosaics:
@@ -79,7 +74,8 @@ class Mosaics:
 
     def beam(self, position: SkyCoord) -> Beam | None:
         """Give the beam of the nearest tile that holds a position; ``None`` if none says."""
-        return next((one.beam for one in self.near(position) if one.holds(position)), None)
+        tiles = (one for one in self.near(position) if one.shows_sky and one.holds(position))
+        return next((one.beam for one in tiles), None)
 
     def cutout(
         self,
@@ -102,73 +98,45 @@ class Mosaics:
             source_id: Name of the source.
 
         Returns:
-            ``float32`` pixels in the tiles' own unit per beam, NaN where no tile has any.
+            ``float32`` pixels in Jy/beam with their beam, NaN where no tile has any.
 
         Raises:
             OutsideFootprintError: If no tile holds the position.
-            NoPixelsError: If the tiles have too few pixels there.
-            DataError: If a tile cannot be read.
-            MissingExtraError: If reproject is not installed.
+            NoPixelsError: If the tiles have too few pixels there, or nothing but zeros.
+            DataError: If a tile cannot be read, or the tiles do not fit together.
+            MissingExtraError: If beams differ and radio-beam is not installed.
         """
-        tiles = self.near(position, width_pix * pixel_scale / 3600 / np.sqrt(2))
-        if not any(tile.holds(position) for tile in tiles):
-            raise OutsideFootprintError(
-                f"{source_id}: none of {len(self.tiles)} mosaics holds "
-                f"{position.icrs.to_string('decimal', precision=5)}; add the tile or remove the source."
-            )
-        pixels = _average([_resampled(one, position, width_pix, pixel_scale) for one in tiles])
-        share = np.isfinite(pixels).mean()
+        tiles = self._showing(position, width_pix * pixel_scale / 3600 / np.sqrt(2), source_id)
+        grid = joining.Grid(position, width_pix, pixel_scale)
+        pixels, beam = joining.join(tiles, grid)
+        finite = np.isfinite(pixels)
+        share = finite.mean()
         if share == 0 or share < min_finite:
             raise NoPixelsError(
                 f"{source_id}: only {share:.0%} of the pixels are measured; lower min_finite, ask for "
                 "less sky, or remove the source."
             )
-        return Cutout(pixels, position.icrs, pixel_scale, survey.name, source_id)
+        if not pixels[finite].any():
+            raise NoPixelsError(
+                f"{source_id}: every pixel there is zero, as where a mosaic was filled; remove the "
+                "source or add the tile that has it."
+            )
+        return Cutout(pixels, position.icrs, pixel_scale, survey.name, source_id, beam)
 
-
-def _average(parts: list[NDArray[np.float64]]) -> NDArray[np.float32]:
-    """Average where measured; NaN where nothing is."""
-    stack = np.stack(parts)
-    count = np.isfinite(stack).sum(0)
-    total = np.nan_to_num(stack, nan=0.0, posinf=0.0, neginf=0.0).sum(0)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
-
-
-def _resampled(
-    tile: Tile, position: SkyCoord, width_pix: int, pixel_scale: float
-) -> NDArray[np.float64]:
-    """Bring a tile's pixels onto the grid, NaN where it has none."""
-    shape = (width_pix, width_pix)
-    grid = sky_wcs(position, pixel_scale, shape)
-    margin = int(np.ceil(MARGIN * max(1.0, pixel_scale / tile.scale)))
-    window = _window(tile, grid, width_pix, margin)
-    if window is None:
-        return np.full(shape, np.nan)
-    rows, columns = window
-    part = (tile.read(rows, columns), tile.wcs.slice((rows, columns)))
-    reproject = optional("reproject")
-    if pixel_scale > COARSER * tile.scale:
-        found, _ = reproject.reproject_adaptive(part, grid, shape_out=shape)
-    else:
-        found, _ = reproject.reproject_interp(part, grid, shape_out=shape)
-    return np.asarray(found, dtype=np.float64)
-
-
-def _window(
-    tile: Tile,
-    grid: Any,  # noqa: ANN401
-    width_pix: int,
-    margin: int,
-) -> tuple[slice, slice] | None:
-    """Find the rows and columns of a tile under the grid; ``None`` if there are none."""
-    side = np.linspace(-1, width_pix, 9)
-    x, y = tile.wcs.world_to_pixel(grid.pixel_to_world(*np.meshgrid(side, side)))
-    seen = np.isfinite(x) & np.isfinite(y)
-    if not seen.any():
-        return None
-    low = np.floor([y[seen].min(), x[seen].min()]).astype(int) - margin
-    high = np.ceil([y[seen].max(), x[seen].max()]).astype(int) + margin + 1
-    low, high = np.maximum(low, 0), np.minimum(high, tile.shape)
-    if np.any(high - low < 2):
-        return None
-    return slice(low[0], high[0]), slice(low[1], high[1])
+    def _showing(self, position: SkyCoord, radius: float, source_id: str) -> list[Tile]:
+        """Find the images of the sky that may reach a circle; one of them must hold its centre."""
+        near = self.near(position, radius)
+        tiles = [one for one in near if one.shows_sky]
+        if any(one.holds(position) for one in tiles):
+            return tiles
+        there = position.icrs.to_string("decimal", precision=5)
+        other = next((one for one in near if one.holds(position)), None)
+        if other is not None:
+            raise DataError(
+                f"{source_id}: only {other.path} holds {there}, and it is no image of Stokes I but "
+                f"{other.kind} in Stokes {other.stokes}; add the image itself."
+            )
+        raise OutsideFootprintError(
+            f"{source_id}: none of {len(self.tiles)} mosaics holds {there}; add the tile or remove the "
+            "source."
+        )

@@ -1,8 +1,5 @@
-"""One FITS mosaic on disk: what its header says, and any part of its pixels."""
+"""One FITS mosaic on disk: what its header says, and any part of its pixels in Jy/beam."""
 
-import contextlib
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,13 +7,14 @@ from typing import Any
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
-from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_scales
 from numpy.typing import NDArray
 
 from skylobe.core.errors import DataError
-from skylobe.sky.beams import Beam
-from skylobe.sky.fits import FILTERS, REMARKS
+from skylobe.sky import headers
+from skylobe.sky.beam import Beam
+from skylobe.sky.brightness import to_jansky_per_beam
+from skylobe.sky.fits import first_image, opened, quietly
 
 ALL_SKY = 180.0  # degrees; reach of a mosaic whose corners are off the projected sky
 
@@ -34,6 +32,9 @@ class Tile:
         centre: Of the tile.
         radius: Degrees from the centre to the farthest corner.
         beam: From the header; ``None`` if it has none.
+        unit: Of its pixels, as it is written; ``None`` if it has none.
+        stokes: Polarisation.
+        kind: Whether it is an image of the sky or a map of its noise or weights.
     """
 
     path: Path
@@ -44,11 +45,34 @@ class Tile:
     centre: SkyCoord
     radius: float
     beam: Beam | None
+    unit: str | None = None
+    stokes: str = "I"
+    kind: headers.Kind = "image"
 
     @property
     def wcs(self) -> Any:  # noqa: ANN401  (astropy's WCS)
         """A new WCS."""
-        return _celestial(fits.Header.fromstring(self.header))
+        with quietly():
+            return headers.celestial(fits.Header.fromstring(self.header))
+
+    @property
+    def shows_sky(self) -> bool:
+        """Whether it is an image of Stokes I, which cut-outs are made of."""
+        return self.kind == "image" and self.stokes == "I"
+
+    @property
+    def factor(self) -> float:
+        """Jy/beam over its unit.
+
+        Raises:
+            DataError: If it has no unit, or one that no factor brings to Jy/beam.
+        """
+        if self.unit is None:
+            raise DataError(
+                f"{self.path}: has no BUNIT, so its pixels may be Jy or mJy; write its unit into its "
+                f"header, as with astropy's fits.setval({self.path.name!r}, 'BUNIT', value='Jy/beam')."
+            )
+        return to_jansky_per_beam(self.unit, str(self.path))
 
     def holds(self, position: SkyCoord) -> bool:
         """Whether a position is on the tile, measured there or not."""
@@ -57,20 +81,22 @@ class Tile:
         return bool(-0.5 <= x < width - 0.5 and -0.5 <= y < height - 0.5)
 
     def read(self, rows: slice, columns: slice) -> NDArray[np.float64]:
-        """Read a part of the plane; axes of length one, for frequency and Stokes, are dropped.
+        """Read a part of the plane in Jy/beam; axes of length one, for frequency and Stokes, are dropped.
 
         Raises:
-            DataError: If the file cannot be read or has several planes.
+            DataError: If the file cannot be read, has several planes or no known unit.
         """
         try:
-            with _quietly(), fits.open(self.path, memmap=True) as hdus:
+            with opened(self.path) as hdus:
                 hdu = hdus[self.hdu]
                 more = [hdu.header[f"NAXIS{i}"] for i in range(3, hdu.header["NAXIS"] + 1)]
                 if any(length != 1 for length in more):
                     raise DataError(f"{self.path}: has several planes; give one plane per file.")
                 part = hdu.section[(*[0] * len(more), rows, columns)]
-                return np.asarray(part, dtype=np.float64)
-        except (OSError, TypeError, ValueError) as error:  # of a file shorter than its header says
+                return np.asarray(part, dtype=np.float64) * self.factor
+        except DataError:
+            raise
+        except Exception as error:  # of a file shorter than its header says, or damaged inside
             raise DataError(
                 f"{self.path}: cannot be read ({error}); fetch the file again."
             ) from None
@@ -83,23 +109,23 @@ def index(path: Path) -> Tile:
         DataError: If it is no FITS image with celestial coordinates.
     """
     try:
-        with _quietly(), fits.open(path, memmap=True) as hdus:
-            number = next(
-                i for i, one in enumerate(hdus) if one.is_image and one.header.get("NAXIS", 0) >= 2
-            )
-            header = fits.Header(
-                [one for one in hdus[number].header.cards if one.keyword not in REMARKS]
-            )
-        return _described(path, number, header)
-    except StopIteration:
-        raise DataError(f"{path}: holds no image; take it out of the folder.") from None
+        with opened(path) as hdus:
+            number = first_image(hdus)
+            if number is None:
+                raise DataError(f"{path}: holds no image; take it out of the folder.")
+            return _described(path, number, headers.inherited(hdus, number))
+    except DataError as error:
+        text = str(error)
+        raise DataError(text if text.startswith(str(path)) else f"{path}: {text}") from None
     except Exception as error:  # astropy raises many kinds over a damaged file
         reason = " ".join(str(error).split())[:120]
         raise DataError(f"{path}: not a readable mosaic ({reason}); fetch it again.") from None
 
 
 def _described(path: Path, number: int, header: fits.Header) -> Tile:
-    wcs = _celestial(header)
+    wcs = headers.celestial(header)
+    if wcs is None:
+        raise ValueError("no celestial coordinates")
     height, width = shape = (int(header["NAXIS2"]), int(header["NAXIS1"]))
     corners = wcs.pixel_to_world([0, 0, width, width], [0, height, 0, height]).icrs
     centre = wcs.pixel_to_world((width - 1) / 2, (height - 1) / 2).icrs
@@ -107,33 +133,13 @@ def _described(path: Path, number: int, header: fits.Header) -> Tile:
     return Tile(
         path=path,
         hdu=number,
-        header=wcs.to_header(relax=True).tostring(),
+        header=headers.place_cards(header).tostring(),
         shape=shape,
         scale=float(np.mean(proj_plane_pixel_scales(wcs)) * 3600),
         centre=centre,
         radius=radius if np.isfinite(radius) else ALL_SKY,
-        beam=_beam(header),
+        beam=headers.beam_of(header),
+        unit=headers.unit_of(header),
+        stokes=headers.stokes_of(header),
+        kind=headers.kind_of(header, path),
     )
-
-
-def _celestial(header: fits.Header) -> Any:  # noqa: ANN401
-    with _quietly():
-        wcs = WCS(header).celestial
-    if not wcs.has_celestial:
-        raise ValueError("no celestial coordinates")
-    return wcs
-
-
-def _beam(header: fits.Header) -> Beam | None:
-    if not header.get("BMAJ"):
-        return None
-    major, minor = (float(header.get(key) or header["BMAJ"]) * 3600 for key in ("BMAJ", "BMIN"))
-    return Beam(major, minor, float(header.get("BPA") or 0.0))
-
-
-@contextlib.contextmanager
-def _quietly() -> Iterator[None]:
-    """Ignore astropy's remarks on headers; one thread at a time, as the filters are the process'."""
-    with FILTERS, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
