@@ -124,3 +124,32 @@ def test_real_sources_are_as_large_as_people_found_them(mirror: Path):
     assert np.isfinite(ratio).all()
     assert 0.85 < np.median(ratio) < 1.05
     assert np.mean(np.abs(ratio / np.median(ratio) - 1) < 0.25) > 0.75
+
+
+@given(angle=st.floats(0, 360), apart=st.floats(110, 180), ratio=st.floats(0.3, 1))
+@settings(max_examples=40, deadline=None)
+def test_a_wide_double_without_a_core_is_as_long_as_drawn(angle: float, apart: float, ratio: float):
+    """Both lobes are out of reach, the point between them is not."""
+    x, y = apart / 2 * np.sin(np.radians(angle)), apart / 2 * np.cos(np.radians(angle))
+    size = largest_angular_size(draw([(x, y, 200), (-x, -y, 200 * ratio)]))
+    expected = apart + reach_of(200) + reach_of(200 * ratio)
+    assert -2 * SCALE < size - expected < 4 * SCALE
+
+
+@pytest.mark.parametrize(
+    "blobs",
+    [
+        [(60, 0, 100)],  # one source aside
+        [(60, 0, 100), (60, 20, 100)],  # two on one side
+        [(60, 0, 300), (-60, 0, 10)],  # too unlike
+        [(110, 0, 100), (-50, 70, 100)],  # nothing between them at the centre
+    ],
+)
+def test_two_sources_beside_the_centre_are_no_double(blobs: list[tuple[float, float, float]]):
+    assert np.isnan(largest_angular_size(draw(blobs)))
+
+
+def test_a_third_source_does_not_lengthen_a_double():
+    double = [(60, 0, 100), (-60, 0, 80)]
+    alone = largest_angular_size(draw(double))
+    assert largest_angular_size(draw([*double, (0, 110, 90)])) == alone

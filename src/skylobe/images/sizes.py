@@ -1,7 +1,8 @@
 """The largest angular size of a source, measured on its picture.
 
 Everything brighter than 3σ falls into islands of touching pixels; those that belong to the source are
-chosen by a rule of three numbers, and the size is the longest distance between two of their pixels.
+chosen by a rule of three numbers, and the size is the longest distance between two of their pixels. Where
+nothing lies at the centre, a pair of lobes on either side of it is the source.
 """
 
 import contextlib
@@ -31,13 +32,16 @@ class SizeRule:
         peak_sigma: An island's peak, likewise; fainter islands are noise.
         peak_share: An island's peak, relative to the brightest within reach; fainter ones are artefacts
             or other sources.
-        reach: Arcsec from the centre to an island's nearest pixel.
+        reach: Arcsec from the centre to an island's nearest pixel; without any such island, to the point
+            between the peaks of two.
+        least_ratio: Of the peaks of two such lobes, the fainter over the brighter.
     """
 
     n_sigma: float = 3.0
     peak_sigma: float = 5.0
     peak_share: float = 0.05
     reach: float = 40.0
+    least_ratio: float = 0.1
 
 
 def largest_angular_size(
@@ -52,7 +56,8 @@ def largest_angular_size(
             catalogues of visual sizes do.
 
     Returns:
-        NaN if nothing belongs to the source: no pixel measured, or none bright enough near the centre.
+        NaN if nothing belongs to the source: no pixel measured, or nothing bright enough at the centre or
+        on two sides of it.
     """
     rule = rule or SizeRule()
     at = np.argwhere(source_pixels(cutout, rule))
@@ -91,10 +96,44 @@ def source_pixels(cutout: Cutout, rule: SizeRule) -> NDArray[np.bool_]:
     peak, nearest = np.full(count, -np.inf), np.full(count, np.inf)
     np.maximum.at(peak, of_island, pixels[bright])
     np.minimum.at(nearest, of_island, _from_centre(cutout)[bright])
-    belongs = (peak >= rule.peak_sigma * sigma) & (nearest <= rule.reach)
+    is_real = peak >= rule.peak_sigma * sigma
+    belongs = is_real & (nearest <= rule.reach)
+    if not belongs.any():
+        return np.isin(islands, numbers[_pair(cutout, islands, numbers[is_real], peak, rule)])
     brightest = peak[belongs].max(initial=0.0)
     belongs &= peak >= rule.peak_share * brightest
     return np.isin(islands, numbers[belongs])
+
+
+def _pair(
+    cutout: Cutout,
+    islands: NDArray[np.int32],
+    numbers: NDArray[np.int64],
+    peak: NDArray[np.float64],
+    rule: SizeRule,
+) -> NDArray[np.int64]:
+    """Find the two lobes of a double without a core: the nearest pair with the centre between them.
+
+    Returns:
+        Places in ``peak`` of the two, or nothing.
+    """
+    if len(numbers) < 2:
+        return np.empty(0, dtype=np.int64)
+    pixels = np.nan_to_num(cutout.pixels, nan=-np.inf)
+    at = np.array(ndimage.maximum_position(pixels, islands, numbers), dtype=float)
+    middle = (np.array(pixels.shape) - 1) / 2
+    offsets = (at - middle) * cutout.pixel_scale
+    heights = peak[numbers - 1]
+    one, other = np.triu_indices(len(numbers), 1)
+    between = np.hypot(*((offsets[one] + offsets[other]) / 2).T)
+    opposite = (offsets[one] * offsets[other]).sum(1) < 0
+    ratio = np.minimum(heights[one], heights[other]) / np.maximum(heights[one], heights[other])
+    fits = (between <= rule.reach) & opposite & (ratio >= rule.least_ratio)
+    if not fits.any():
+        return np.empty(0, dtype=np.int64)
+    apart = np.hypot(*(offsets[one] - offsets[other]).T)
+    chosen = int(np.argmin(np.where(fits, apart, np.inf)))
+    return numbers[[one[chosen], other[chosen]]] - 1
 
 
 def _from_centre(cutout: Cutout) -> NDArray[np.float64]:
