@@ -117,7 +117,10 @@ def test_reading_ahead_changes_no_bit_and_no_order(
     classifier, catalogue: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Early rows are slow to read, a broken one is in the middle: rows must not change places."""
-    plain = [predicting._read(one, 150, 1.8) for one in predicting.list_sources(catalogue).sources]
+    plain = [
+        predicting._read(one, 1.8, Preprocessing())
+        for one in predicting.list_sources(catalogue).sources
+    ]
     original = predicting.read_image
 
     def slow_at_first(path: Path) -> object:
@@ -130,7 +133,9 @@ def test_reading_ahead_changes_no_bit_and_no_order(
     parts = [sources[start : start + 4] for start in range(0, 10, 4)]
     with predicting._readers() as pool:
         found = list(
-            predicting._read_ahead(pool, parts, lambda one: predicting._read(one, 150, 1.8))
+            predicting._read_ahead(
+                pool, parts, lambda one: predicting._read(one, 1.8, Preprocessing())
+            )
         )
     assert [part for part, _ in found] == parts
     ahead = [one for _, readings in found for one in readings]
@@ -170,7 +175,9 @@ def test_threads_that_read_leave_the_warning_filters_alone(catalogue: Path):
     before = list(warnings.filters)
     sources = predicting.list_sources(catalogue).sources
     with predicting._readers() as pool:
-        read = pool.map(lambda one: predicting._read(one, 150, 1.8).status, 20 * sources)
+        read = pool.map(
+            lambda one: predicting._read(one, 1.8, Preprocessing()).status, 20 * sources
+        )
         statuses = list(read)
     assert list(warnings.filters) == before
     assert all("truncated" in one for one in statuses[2::10])

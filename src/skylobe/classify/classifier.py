@@ -13,6 +13,7 @@ from jaxtyping import Float, Float32
 from skylobe.core import storage
 from skylobe.core.errors import CheckpointError
 from skylobe.core.vectors import as_unit
+from skylobe.images.cutting import fitted
 from skylobe.images.image_set import ImageSet
 from skylobe.images.morphology import measure
 from skylobe.models.embed import embed
@@ -84,6 +85,7 @@ class Classifier:
 
 def describe(model: Model, image_set: ImageSet, *, n_views: int, with_measures: bool) -> Vectors:
     """Give each image its embedding, and behind it, if wanted, its measures of shape."""
+    image_set = fitted(image_set, model.preprocessing.scaling)
     vectors = embed(model, image_set, n_views=n_views).vectors
     if not with_measures:
         return vectors

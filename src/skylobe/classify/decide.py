@@ -14,6 +14,7 @@ from skylobe.classify.classifier import Classifier, Vectors
 from skylobe.core import storage
 from skylobe.core.errors import DataError
 from skylobe.core.vectors import as_unit
+from skylobe.images.cutting import fitted
 from skylobe.images.image_set import ImageSet
 from skylobe.images.labels import match_classes
 from skylobe.scores.calibration import Probabilities
@@ -91,6 +92,7 @@ def decide(
     """
     classifier.calibration.threshold(level)  # refuses the level before any work is done
     known = match_classes(test_set, classifier.class_names)
+    known = fitted(known, classifier.model.preprocessing.scaling)
     _insist_on_classes(known, allow_missing)
     vectors = classifier.vectors(known)
     marks = same_image(vectors[:, : classifier.model.encoder.n_features], classifier.reference)

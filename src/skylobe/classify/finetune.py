@@ -17,6 +17,7 @@ from skylobe.core.errors import DataError
 from skylobe.core.settings import to_dict
 from skylobe.core.vectors import as_unit
 from skylobe.core.version import versions
+from skylobe.images.cutting import fitted
 from skylobe.images.image_set import ImageSet
 from skylobe.images.labels import labelled_sources
 from skylobe.learning.labels import Parts, labels_of, split
@@ -99,7 +100,7 @@ def _train(
     progress: bool,
     stop_after: int | None,
 ) -> list[Classifier]:
-    known = [labelled_sources(one) for one in labelled]
+    known = [labelled_sources(fitted(one, model.preprocessing.scaling)) for one in labelled]
     parts = [split(one, config) for one, config in zip(known, configs, strict=True)]
     n_classes = len(labelled[0].class_names)
     networks = [build_network(model, n_classes, config) for config in configs]

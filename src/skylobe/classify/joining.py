@@ -48,7 +48,7 @@ def join(parts: Sequence[Path], out: Path, own: Sequence[Column]) -> Summary:
         start = 0
         for part in parts:
             table = pq.read_table(part)
-            failed = pc.sum(pc.not_equal(table["status"], OK)).as_py()
+            failed = table["predicted"].null_count
             undecided = pc.sum(table["abstain"], min_count=0).as_py()
             counts[:] += (len(table), failed, undecided)
             if kind not in ("csv", "tsv", "parquet"):  # of which only these know a null of truths

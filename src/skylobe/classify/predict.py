@@ -27,15 +27,16 @@ from torch import Tensor
 from skylobe.classify.classifier import Classifier
 from skylobe.classify.joining import OK, Summary, join
 from skylobe.core import storage
-from skylobe.core.errors import DataError
+from skylobe.core.errors import ConfigError, DataError
 from skylobe.core.table_writing import format_of
+from skylobe.images.cutting import normalised, width_in_pixels
 from skylobe.images.datasets.listing import Source, list_sources
-from skylobe.images.datasets.table import WIDTH_PIX, normalised
 from skylobe.images.files import read_image
 from skylobe.images.image_set import ImageSet
 from skylobe.images.normalise import as_float
 from skylobe.images.scaling import ScalingConfig
 from skylobe.models.inference import fastest
+from skylobe.models.settings import Preprocessing
 
 PART = 512  # sources per part
 READERS = (
@@ -48,7 +49,7 @@ class Reading:
     """What became of one row's image.
 
     Args:
-        status: ``ok``, or why there is no image.
+        status: ``ok``, with a remark behind it if something was assumed; or why there is no image.
         image: Normalised, a batch of one.
         pixel_scale: Arcsec per pixel; ``None`` if unknown.
     """
@@ -64,7 +65,6 @@ def predict(
     out: Path,
     *,
     level: float = 0.9,
-    width_pix: int = WIDTH_PIX,
     pixel_scale: float | None = None,
     progress: bool = False,
 ) -> Summary:
@@ -74,13 +74,13 @@ def predict(
         classifier: What to classify with.
         data: What ``list_sources`` lists: any table with a file column, or a folder of images.
         out: Table to write, in one of ``FORMATS`` by its ending. One row per source, in
-            the input's order: ``source_id``, ``file``, ``status`` (``ok`` or the reason),
+            the input's order: ``source_id``, ``file``, ``status`` (``ok``, ``ok;`` and what was assumed,
+            or the reason),
             ``predicted``, ``p_CLASS`` per class (calibrated), ``abstain`` (the conformal prediction
             set at ``level`` is not one class), ``novelty`` (above 1: farther from the training
             sources than 95 % of these are from each other), and the table's further columns
             (``own_NAME`` where a name is taken).
         level: Share of sources whose true class must be in the prediction set.
-        width_pix: Pixels. Central square kept of every image.
         pixel_scale: Arcsec per pixel; ``None`` reads it off each file.
         progress: Show a progress bar.
 
@@ -92,12 +92,12 @@ def predict(
     classifier.calibration.threshold(level)  # as it does the level
     listing = list_sources(data)
     sources = listing.sources
-    folder = _open_parts(out, classifier, sources, level, width_pix, pixel_scale)
+    folder = _open_parts(out, classifier, sources, level, pixel_scale)
     starts = [start for start in range(0, len(sources), PART) if not _part(folder, start).exists()]
     parts = (sources[start : start + PART] for start in starts)
     fast = replace(classifier.model, encoder=fastest(classifier.model.encoder))
     classifier = replace(classifier, model=fast)  # once, not for each part and pixel scale
-    read = partial(_read, width_pix=width_pix, pixel_scale=pixel_scale)
+    read = partial(_read, pixel_scale=pixel_scale, preprocessing=fast.preprocessing)
     with _readers() as pool:
         read_parts = zip(starts, _read_ahead(pool, parts, read), strict=True)
         for start, (part, readings) in track(
@@ -118,6 +118,7 @@ def _open_parts(
     folder = out.with_name(out.name + ".parts")
     key = hashlib.sha256(repr((sources, settings, classifier.class_names)).encode())
     key.update(repr((classifier.n_views, classifier.calibration.temperature)).encode())
+    key.update(repr(classifier.model.preprocessing).encode())
     key.update(classifier.calibration.scores.tobytes())
     for part in (classifier.head, classifier.model.encoder):
         for weights in part.state_dict().values():
@@ -161,16 +162,20 @@ def _read_ahead(
         yield last, list(readings)
 
 
-def _read(source: Source, width_pix: int, pixel_scale: float | None) -> Reading:
-    """Read and normalise one image, or say why not."""
+def _read(source: Source, pixel_scale: float | None, preprocessing: Preprocessing) -> Reading:
+    """Read one image and normalise it as the model's were, or say why not."""
     try:
         file = read_image(source.path)
+        scale = pixel_scale or file.pixel_scale
+        assumed = scale or preprocessing.image_scale
+        width_pix = width_in_pixels([file.pixels.shape], assumed)
         ids = np.array([source.source_id])
-        image = normalised([file], ids, width_pix, ScalingConfig())
-    except DataError as error:
+        image = normalised([file], ids, width_pix, preprocessing.scaling)
+    except (DataError, ConfigError) as error:
         return Reading(str(error))
-    scale = pixel_scale or file.pixel_scale
-    return Reading(OK, image, None if scale is None else round(scale, 4))
+    if scale is None:
+        return Reading(f"{OK}; no pixel scale, taken for {assumed:g}″: give pixel_scale", image)
+    return Reading(OK, image, round(scale, 4))
 
 
 def _tabulate(
@@ -180,12 +185,12 @@ def _tabulate(
     names = classifier.class_names
     probabilities = np.full((len(sources), len(names)), np.nan)
     novelty = np.full(len(sources), np.nan)
-    for rows, image_set in _by_scale(readings):
+    for rows, image_set in _by_scale(readings, classifier.model.preprocessing.scaling):
         vectors = classifier.vectors(image_set)
         probabilities[rows] = classifier.probabilities(vectors)
         novelty[rows] = classifier.novelty(vectors)
     status = [one.status for one in readings]
-    good = np.array([one == OK for one in status])
+    good = np.array([one.image is not None for one in readings])
     abstain = classifier.calibration.abstains(np.nan_to_num(probabilities), level)
     best = np.nan_to_num(probabilities).argmax(1)
     columns: dict[str, Any] = {
@@ -203,12 +208,19 @@ def _tabulate(
     return pa.table(columns)
 
 
-def _by_scale(readings: list[Reading]) -> Iterator[tuple[list[int], ImageSet]]:
-    """Group the images that share a pixel scale."""
-    good = [(row, one.pixel_scale) for row, one in enumerate(readings) if one.image is not None]
-    for scale in dict.fromkeys(scale for _, scale in good):
-        rows = [row for row, one in good if one == scale]
+def _by_scale(
+    readings: list[Reading], scaling: ScalingConfig
+) -> Iterator[tuple[list[int], ImageSet]]:
+    """Group the images that share a pixel scale and a width."""
+    kinds: dict[tuple[float | None, int], list[int]] = {}
+    for row, one in enumerate(readings):
+        if one.image is not None:
+            kinds.setdefault((one.pixel_scale, one.image.shape[-1]), []).append(row)
+    for (scale, _), rows in kinds.items():
         images = (readings[row].image for row in rows)
         joined = torch.cat([as_float(image) for image in images if image is not None])
         ids = np.array([str(row) for row in rows])
-        yield rows, ImageSet("part", joined, ids, pixel_scale=scale)
+        yield (
+            rows,
+            ImageSet("part", joined, ids, pixel_scale=scale, scaling=scaling, physical=False),
+        )

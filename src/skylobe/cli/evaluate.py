@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from rich.console import Console
 
 from skylobe.cli import terminal
-from skylobe.cli.options import Options, as_typed, device
+from skylobe.cli.options import Options, as_typed, device, load_for
 
 if TYPE_CHECKING:
     from skylobe.experiments.registry import Name
@@ -38,14 +38,13 @@ def probe(
         options: Of the set, such as --options.subset confident.
         out: CSV file to write the same numbers to.
     """
-    from skylobe.images import datasets
     from skylobe.models import embed, loading
     from skylobe.scores import draws
     from skylobe.scores.curves import label_curves, write_curves
 
-    image_set = datasets.load(data, **(options or {}))
-    draws.train_and_test(image_set)  # refuses sets that cannot be probed before embedding
     trained = loading.load_model(model, device=device())
+    image_set = load_for(trained.preprocessing, data, options)
+    draws.train_and_test(image_set)  # refuses sets that cannot be probed before embedding
     models = [trained, loading.untrained(trained)] if baseline else [trained]
     vectors = {
         one.name: embed.embed(one, image_set, n_views=n_views, progress=True).vectors
@@ -105,11 +104,10 @@ def evaluate(
     from skylobe.classify import report as run_report
     from skylobe.classify.classifier import load_classifier
     from skylobe.classify.scores import summarise
-    from skylobe.images import datasets
     from skylobe.models import loading
 
     loaded = load_classifier(classifier, device=device())
-    test_set = datasets.load(data, split=split, **(options or {}))
+    test_set = load_for(loaded.model.preprocessing, data, options, split)
     found = decide.decide(loaded, test_set, level=level, seen=seen, allow_missing=allow_missing)
     score = summarise(found)
     console = Console()
@@ -117,8 +115,8 @@ def evaluate(
     console.print(terminal.rows(sentences.CLASS_COLUMNS, sentences.class_rows(score)))
     curves = None
     if train is not None:
-        images = datasets.load(train, split=train_split, **(train_options or {}))
         encoder = loading.load_model(model, device=device())
+        images = load_for(encoder.preprocessing, train, train_options, train_split)
         curves = fast_curves.fast_curves(encoder, images, found.test_set, n_draws=n_draws)
         console.print(terminal.errors(curves.points, intervals=False))
     if scores is not None:

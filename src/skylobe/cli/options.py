@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
 
+    from skylobe.images.image_set import ImageSet
     from skylobe.models.model import Model
+    from skylobe.models.settings import Preprocessing
     from skylobe.search.queries import Doors
     from skylobe.search.store import SourceIndex
     from skylobe.sky.cutout import Cutout
@@ -25,6 +27,19 @@ def device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def load_for(
+    preprocessing: "Preprocessing", data: str, options: Options | None, split: str | None = None
+) -> "ImageSet":
+    """Load a set with the scaling of the model that will look at it; published sets have their own."""
+    from skylobe.images import datasets
+    from skylobe.images.scaling import ScalingConfig
+
+    own = dict(options or {})
+    if data not in datasets.NAMES and preprocessing.scaling != ScalingConfig():
+        own.setdefault("scaling", preprocessing.scaling)
+    return datasets.load(data, split=split, **own)
 
 
 def model_of(opened: "SourceIndex", model: str | None) -> "Model":

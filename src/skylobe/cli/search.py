@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from rich.console import Console
 
 from skylobe.cli import terminal
-from skylobe.cli.options import Options, device, doors, fetcher, model_of
+from skylobe.cli.options import Options, device, doors, fetcher, load_for, model_of
 from skylobe.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -55,7 +55,6 @@ def index(
         delete: Ids of sources to take out, as a list.
         options: Of the set, such as --options.subset confident.
     """
-    from skylobe.images import datasets
     from skylobe.models import loading
     from skylobe.search.store import SourceIndex
     from skylobe.search.unusual import usual
@@ -66,10 +65,9 @@ def index(
             raise ConfigError("Nothing to do; name a set with --data, or sources with --delete.")
         made = SourceIndex(out, device=device())
     else:
-        image_set = datasets.load(data, split=split, **(options or {}))
-        made = _indexed(
-            out, image_set, loading.load_model(model, device=device()), n_views, mode, embeddings
-        )
+        loaded = loading.load_model(model, device=device())
+        image_set = load_for(loaded.preprocessing, data, options, split)
+        made = _indexed(out, image_set, loaded, n_views, mode, embeddings)
     if delete:
         console.print(f"{made.delete(delete)} sources deleted.")
         made.rebuild()
@@ -327,12 +325,11 @@ def _search_set(
 ) -> None:
     """Search in a set that has no index."""
     from skylobe.core import plotting
-    from skylobe.images import datasets
     from skylobe.models import embed, loading
     from skylobe.search import similarity
 
-    image_set = datasets.load(data, **(options or {}))
     loaded = loading.load_model(model or DEFAULT_MODEL, device=device())
+    image_set = load_for(loaded.preprocessing, data, options)
     if embeddings is None:
         vectors = embed.embed(loaded, image_set, n_views=n_views, progress=True)
     else:
@@ -404,12 +401,11 @@ def _over(
 ) -> "tuple[NDArray[np.float64], NDArray[np.str_]]":
     """Embed a labelled set and place it on a map: points and class names."""
     from skylobe.core.vectors import as_unit
-    from skylobe.images import datasets
     from skylobe.models import embed
     from skylobe.search import placing, rows
 
-    image_set = datasets.load(over, **(options or {}))
     loaded = model_of(opened, model)
+    image_set = load_for(loaded.preprocessing, over, options)
     vectors = embed.embed(loaded, image_set, n_views=opened.note.n_views, progress=True)
     unit = as_unit(vectors.vectors, vectors.source_ids)
     return placing.place(made, opened, unit), rows.labels(image_set)

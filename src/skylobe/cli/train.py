@@ -5,7 +5,7 @@ from typing import Literal
 
 from rich.console import Console
 
-from skylobe.cli.options import Options, as_typed
+from skylobe.cli.options import Options, as_typed, load_for
 from skylobe.core.settings import to_dict
 from skylobe.learning.settings import PretrainConfig
 from skylobe.learning.tuning_settings import FinetuneConfig
@@ -81,12 +81,11 @@ def finetune(
     from skylobe.classify import finetune as finetuning
     from skylobe.classify.settings import AdaptConfig
     from skylobe.core.settings import from_dict
-    from skylobe.images import datasets
     from skylobe.learning.recipes import finetune_recipe
     from skylobe.models import loading
 
-    image_set = datasets.load(data, split=split, **(options or {}))
     loaded = loading.load_model(model)
+    image_set = load_for(loaded.preprocessing, data, options, split)
     if budget == "fast":
         made = adapt.adapt(loaded, image_set, from_dict(AdaptConfig, settings or {}))
     else:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from rich.console import Console
 
-from skylobe.cli.options import Options, device
+from skylobe.cli.options import Options, device, load_for
 
 
 def embed_set(
@@ -26,12 +26,11 @@ def embed_set(
         n_views: 1, or 8 to average over quarter turns and mirror images.
         options: Of the set, such as --options.subset confident.
     """
-    from skylobe.images import datasets
     from skylobe.models import embed, loading
     from skylobe.models import embeddings as results
 
-    image_set = datasets.load(data, split=split, **(options or {}))
     loaded = loading.load_model(model, device=device())
+    image_set = load_for(loaded.preprocessing, data, options, split)
     embeddings = embed.embed(loaded, image_set, n_views=n_views, progress=True)
     results.write_embeddings(out, embeddings, image_set)
     width = embeddings.vectors.shape[1]

@@ -1,8 +1,9 @@
-"""Normalised images of sources with what is known about each; the record checks itself once, when made."""
+"""Images of sources with what is known about each; the record checks itself once, when made."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -10,18 +11,28 @@ from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
 from skylobe.core.errors import DataError
+from skylobe.images.scaling import ScalingConfig
+
+if TYPE_CHECKING:
+    Images = torch.Tensor
+else:  # arrays are taken too, and kept as tensors
+    Images = torch.Tensor | np.ndarray
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[str, ...] = get_args(Split)
+FAINT = 0.2  # peak of most images of a set that was not scaled to 1
+BEYOND = 1e-3  # rounding
+CHUNK = 4096  # images looked at together
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Normalised images of sources with what is known about each.
+    """Images of sources with what is known about each.
 
     Args:
         name: Short name of the set, as given to ``datasets.load``.
-        images: ``(source, 1, height, width)``; ``uint8`` (0–255 stands for 0–1) or ``float32``.
+        images: ``(source, 1, height, width)``; ``uint8`` (0–255 stands for 0–1) or ``float32``. An array
+            of numpy's, of any depth and byte order, may leave out the axis of length one.
         source_ids: One distinct name per source; an image set with several images of one source
             (two noise realisations, two surveys) repeats its name.
         labels: ``int64`` class number per source, −1 where unknown; ``None`` for a set without labels.
@@ -34,13 +45,17 @@ class ImageSet:
         licence: Terms of use of the images.
         columns: Further columns by name, one entry per source.
         excludes: Evaluated sets whose sources were left out of this one, by position.
+        scaling: How the images were made of physical pixels, or would be.
+        width: Arcsec over which each was scaled; ``None`` if that is not said.
+        physical: Whether the pixels are still in a unit of the sky; ``None`` looks at them
+            (``is_physical``).
 
     Raises:
         DataError: If lengths differ, an image is blank by shape, or a label has no class name.
     """
 
     name: str
-    images: torch.Tensor
+    images: Images
     source_ids: NDArray[np.str_]
     labels: NDArray[np.int64] | None = None
     class_names: tuple[str, ...] = ()
@@ -52,9 +67,13 @@ class ImageSet:
     licence: str = ""
     columns: dict[str, NDArray[np.generic]] = field(default_factory=dict)
     excludes: tuple[str, ...] = ()
+    scaling: ScalingConfig = field(default_factory=ScalingConfig)
+    width: float | None = None
+    physical: bool | None = None
 
     def __post_init__(self) -> None:
         """Check that every part describes the same sources."""
+        object.__setattr__(self, "images", _as_tensor(self.images))
         if self.images.ndim != 4 or self.images.shape[1] != 1 or 0 in self.images.shape[2:]:
             raise DataError(
                 f"{self.name}: images must have shape (source, 1, height, width), "
@@ -87,6 +106,24 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.images)
 
+    @cached_property
+    def is_physical(self) -> bool:
+        """Whether the pixels are in a unit of the sky and not yet scaled between 0 and 1.
+
+        Where the set does not say, blank pixels, values beyond 0 to 1 and peaks far below 1 tell.
+        """
+        if self.physical is not None or self.images.dtype == torch.uint8 or len(self) == 0:
+            return bool(self.physical)
+        peaks = []
+        for part in self.images.split(CHUNK):
+            low, high = part.aminmax()
+            has_noise = low < -BEYOND and self.scaling.method != "raw"
+            if not torch.isfinite(low + high) or has_noise or high > 1 + BEYOND:
+                return True
+            peaks.append(part.amax((1, 2, 3)))
+        peak = torch.cat(peaks)
+        return bool(0 < peak.median() < FAINT)
+
     def select(self, which: NDArray[np.bool_] | NDArray[np.integer] | Sequence[int]) -> "ImageSet":
         """Keep the sources of a boolean mask or a list of row numbers, in that order."""
         chosen = np.asarray(which)
@@ -102,8 +139,19 @@ class ImageSet:
         )
 
 
+def _as_tensor(images: Any) -> torch.Tensor:  # noqa: ANN401  (a tensor, or an array of numpy's)
+    """Give numbers of numpy as a tensor, whole ones of 8 bits and all others as ``float32``."""
+    if isinstance(images, torch.Tensor):
+        wide = images.is_floating_point() and images.dtype != torch.float32
+        return images.float() if wide else images
+    if images.dtype.kind in "fiub" and images.dtype != np.uint8:
+        images = images.astype(np.float32)
+    tensor = torch.from_numpy(np.ascontiguousarray(images))
+    return tensor[:, None] if tensor.ndim == 3 else tensor
+
+
 def concatenate(sets: Sequence[ImageSet]) -> ImageSet:
-    """Put labelled sets of one pixel scale and one list of classes behind each other.
+    """Put labelled sets of one pixel scale, scaling and list of classes behind each other.
 
     Images, names and labels are kept; what the sets do not share is dropped.
 
@@ -111,11 +159,14 @@ def concatenate(sets: Sequence[ImageSet]) -> ImageSet:
         DataError: If scale, width or classes differ, or a set has no labels.
     """
     first = sets[0]
-    kinds = {(one.class_names, one.pixel_scale, one.images.shape[2:]) for one in sets}
+    kinds = {
+        (one.class_names, one.pixel_scale, one.images.shape[2:], one.scaling, one.is_physical)
+        for one in sets
+    }
     if len(kinds) > 1 or any(one.labels is None for one in sets):
         raise DataError(
-            f"{' and '.join(one.name for one in sets)}: have not the same classes, pixel scale and width; "
-            "bring them to one grid and one list of classes first."
+            f"{' and '.join(one.name for one in sets)}: have not the same classes, pixel scale, width and "
+            "scaling; bring them to one grid and one list of classes first."
         )
     if len({one.images.dtype for one in sets}) > 1:
         images = [
@@ -132,4 +183,6 @@ def concatenate(sets: Sequence[ImageSet]) -> ImageSet:
         class_names=first.class_names,
         pixel_scale=first.pixel_scale,
         survey=" + ".join(dict.fromkeys(one.survey for one in sets)),
+        scaling=first.scaling,
+        physical=first.is_physical,
     )

@@ -15,6 +15,7 @@ from torch import Tensor
 from skylobe.core.errors import DataError
 from skylobe.images.scaling import ScalingConfig
 from skylobe.sky.background import noise_level
+from skylobe.sky.interpolation import half_shifted
 
 
 def normalise(
@@ -30,7 +31,8 @@ def normalise(
         pixels: Any linear unit (Jy/beam); NaN where blank.
         config: Scaling; the default is that of MiraBest-F, to the bit.
         width_pix: Pixels. Central square kept, after the noise was measured on all pixels; ``None``
-            keeps the largest one. A smaller cut-out is surrounded by blank pixels.
+            keeps the largest one. A smaller cut-out is surrounded by blank pixels; one whose centre is
+            on a pixel where the square's is between pixels, or the other way round, is interpolated.
         source_id: Name for error messages.
 
     Returns:
@@ -44,7 +46,8 @@ def normalise(
         cut-out, centre, circle, min–max inside it, truncation) was recovered from the published batches.
     """
     config = config or ScalingConfig()
-    values = np.array(pixels, dtype=np.float64 if pixels.dtype.kind != "f" else None)
+    kind = np.promote_types(pixels.dtype, np.float32) if pixels.dtype.kind == "f" else np.float64
+    values = np.array(pixels, dtype=kind)
     finite = np.isfinite(values)
     if not finite.any():
         raise DataError(
@@ -55,12 +58,14 @@ def normalise(
             f"{source_id}: every pixel is {values[finite][0]:g}; remove the source or fetch it again."
         )
     sigma = 0.0 if config.method == "raw" else noise_level(np.where(finite, values, np.nan))
-    values[~finite] = 0.0
+    width = width_pix or min(values.shape)
+    values = _about_one_centre(values, width)
+    values[~np.isfinite(values)] = 0.0
     if config.method != "raw":
         values[values <= config.n_sigma * sigma] = 0.0
     if config.method == "asinh" and sigma > 0:
         values = np.arcsinh(values / (config.softening * sigma))
-    values = centre(values, width_pix or min(values.shape))
+    values = centre(values, width)
     inside = _circle(values.shape[0]) if config.circular else np.ones(values.shape, dtype=bool)
     low = 0.0 if config.method == "raw" else float(values[inside].min())
     peak = float(values[inside].max())
@@ -76,8 +81,18 @@ def normalise(
     return image.astype(np.float32)
 
 
+def _about_one_centre(values: NDArray[Any], width: int) -> NDArray[Any]:
+    """Interpolate half-way between pixels where a square of this width has its centre there."""
+    height, across = (bool((length - width) % 2) for length in values.shape)
+    if not height and not across:
+        return values
+    return half_shifted(values, (height, across)).astype(values.dtype)
+
+
 def centre(pixels: NDArray[Any], width_pix: int) -> NDArray[Any]:
     """Cut the central square, padding with zeros where the array is smaller.
+
+    A width of another parity than the array's lies half a pixel off the centre.
 
     >>> centre(np.arange(16.0).reshape(4, 4), 2)
     array([[ 5.,  6.],

@@ -14,6 +14,7 @@ from rich.progress import track
 from skylobe.core import storage
 from skylobe.core.errors import ConfigError, DataError
 from skylobe.core.fingerprints import fingerprint
+from skylobe.images.cutting import fitted
 from skylobe.images.image_set import ImageSet
 from skylobe.images.morphology import measure
 from skylobe.learning import card
@@ -45,7 +46,8 @@ def pretrain(
     """Pre-train an encoder on unlabelled images; go on where an earlier call was stopped.
 
     Args:
-        corpus: Unlabelled images; labels, if any, are not looked at.
+        corpus: Unlabelled images, or physical pixels with a pixel scale; labels, if any, are not looked
+            at.
         out: Folder of the run: settings, logs, training state and, at the end, the model in
             ``out/model``.
         config: Everything that defines the run.
@@ -63,6 +65,7 @@ def pretrain(
     """
     refuse_overlap(corpus, monitor_set)
     refuse_corrupt(corpus)
+    corpus = fitted(corpus, corpus.scaling)
     encoder = first_encoder(config, start)
     preprocessing = preprocessing_of(corpus, config)
     record = describe(corpus, config, monitor_set, start)
@@ -122,6 +125,7 @@ def preprocessing_of(corpus: ImageSet, config: PretrainConfig) -> Preprocessing:
         pixel_scale=scale * views.crop_pix / width,
         image_scale=scale,
         crop_pix=width,
+        scaling=corpus.scaling,
         softening=config.softening,
     )
     mean, std = corpus_statistics(corpus.images, grid)

@@ -7,6 +7,7 @@ from rich.progress import track
 from torch import Tensor
 
 from skylobe.core.errors import ConfigError, DataError
+from skylobe.images.cutting import fitted
 from skylobe.images.image_set import ImageSet
 from skylobe.models.embeddings import Embeddings
 from skylobe.models.encoder import Encoder
@@ -32,20 +33,22 @@ def embed(
 
     Args:
         model: Encoder with its preprocessing; computed where the encoder's weights are.
-        image_set: Images of any width; they are brought to the encoder's grid first.
+        image_set: Images of any width, or physical pixels with a pixel scale; they are brought to the
+            encoder's scaling and grid first.
         n_views: 1 uses each image as it is; 8 averages over its quarter turns and mirror images,
             so that the embedding does not depend on them.
         batch_size: Images per pass.
         progress: Show a progress bar.
 
     Raises:
-        DataError: If the set is empty.
-        ConfigError: If ``n_views`` is neither 1 nor 8.
+        DataError: If the set is empty, or physical without a pixel scale.
+        ConfigError: If ``n_views`` is neither 1 nor 8, or the images were made with another scaling.
     """
     if n_views not in (1, 8):
         raise ConfigError(f"n_views is {n_views}; choose 1 or 8.")
     if len(image_set) == 0:
         raise DataError(f"{image_set.name}: no images to embed; check the split and the selection.")
+    image_set = fitted(image_set, model.preprocessing.scaling)
     device = next(model.encoder.parameters()).device
     encoder = fastest(model.encoder)
     batches = image_set.images.split(batch_size)

@@ -9,10 +9,13 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from skylobe.images.cutting import fitted
 from skylobe.images.image_set import ImageSet
 from skylobe.images.normalise import as_float
 from skylobe.images.stretch import stretch
 from skylobe.models.settings import Preprocessing
+
+LOBES = 5  # of the windowed sinc that moves images by half a pixel
 
 
 def standardise(
@@ -42,9 +45,11 @@ def prepare(
     exact = crop * preprocessing.pixel_scale / scale
     window = max(1, round(exact))
     values = as_float(images)
+    height, width = values.shape[2:]
     if not np.isclose(window, exact, rtol=1e-3):
         return standardise(_resample(values, crop, exact), preprocessing)
-    height, width = values.shape[2:]
+    if (height - window) % 2 or (width - window) % 2:  # the two centres are half a pixel apart
+        return standardise(_resample(values, crop, float(window)), preprocessing)
     top, left = (height - window) // 2, (width - window) // 2
     # negative padding crops; positive padding surrounds a small image with blank sky
     values = functional.pad(values, (-left, window - width + left, -top, window - height + top))
@@ -62,6 +67,7 @@ def regrid(image_set: ImageSet, pixel_scale: float, width_pix: int) -> ImageSet:
         pixel_scale: Arcsec per pixel to come to.
         width_pix: Pixels to come to; what lies outside the images is blank sky.
     """
+    image_set = fitted(image_set, image_set.scaling)
     grid = Preprocessing(pixel_scale=pixel_scale, crop_pix=width_pix)
     images = prepare(image_set.images, grid, pixel_scale=image_set.pixel_scale)
     return replace(image_set, images=images.clamp(0, 1), pixel_scale=pixel_scale)
@@ -81,14 +87,20 @@ def _resample(
 def _weights(size: int, crop: int, window: float) -> Float[Tensor, "crop size"]:
     """Give the share of each input pixel in each output pixel: linear, widened when shrinking.
 
-    What lies outside the input counts as 0.
+    Where pixels stay as wide as they are and are only moved, a windowed sinc keeps the peaks. What lies
+    outside the input counts as 0.
     """
     step = window / crop
     width = max(1.0, step)
     centres = size / 2 + (torch.arange(crop, dtype=torch.float64) + 0.5 - crop / 2) * step
-    margin = int(np.ceil(width + max(0.0, (window - size) / 2))) + 1
+    reach = width if step != 1 else float(LOBES)
+    margin = int(np.ceil(reach + max(0.0, (window - size) / 2))) + 1
     pixels = torch.arange(-margin, size + margin, dtype=torch.float64) + 0.5
-    weights = (1 - (centres[:, None] - pixels).abs() / width).clamp(min=0)
+    apart = (centres[:, None] - pixels).abs()
+    if step == 1:
+        weights = torch.sinc(apart) * torch.sinc(apart / LOBES) * (apart < LOBES)
+    else:
+        weights = (1 - apart / width).clamp(min=0)
     return (weights / weights.sum(1, keepdim=True))[:, margin : margin + size].float()
 
 

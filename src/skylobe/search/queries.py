@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from skylobe.core.errors import ConfigError, DataError, PositionError
 from skylobe.core.paths import is_file
 from skylobe.core.vectors import as_unit
+from skylobe.images.cutting import normalised, width_in_pixels
 from skylobe.images.datasets.listing import stem
-from skylobe.images.datasets.table import WIDTH_PIX, normalised
 from skylobe.images.files import ENDINGS, ImageFile, positions_of, read_image
 from skylobe.images.image_set import ImageSet
-from skylobe.images.scaling import ScalingConfig
 from skylobe.models.embed import embed
 from skylobe.models.model import Model
 from skylobe.search.rows import thumbnails
@@ -191,13 +190,17 @@ class Doors:
             file: Its pixels, and where it lies if it says so.
             name: What the query is called.
         """
-        ids = np.array([name])
+        ids, preprocessing = np.array([name]), self._model.preprocessing
+        scale = file.pixel_scale or preprocessing.image_scale
+        width, scaling = width_in_pixels([file.pixels.shape], scale), preprocessing.scaling
         image_set = ImageSet(
             name=name,
-            images=normalised([file], ids, WIDTH_PIX, ScalingConfig()),
+            images=normalised([file], ids, width, scaling),
             source_ids=ids,
             positions=positions_of([file]),
             pixel_scale=file.pixel_scale,
+            scaling=scaling,
+            physical=False,
         )
         return of_image(self.index, image_set, self._model)
 
@@ -223,21 +226,24 @@ class Doors:
                 f"{self.radius:g}″ ({nearby}); name a survey with --survey to fetch a cut-out, or give an "
                 "image file."
             )
-        return of_image(self.index, as_image_set(self.fetch(place)), self._model)
+        return of_image(self.index, as_image_set(self.fetch(place), self._model), self._model)
 
 
-def as_image_set(cutout: Cutout) -> ImageSet:
-    """Normalise a cut-out as every image of a survey is."""
+def as_image_set(cutout: Cutout, model: Model) -> ImageSet:
+    """Normalise a cut-out as the model's images are; one of less sky is scaled over what it has."""
     file = ImageFile(cutout.pixels, cutout.position, cutout.pixel_scale)
-    ids = np.array([cutout.source_id])
+    ids, scaling = np.array([cutout.source_id]), model.preprocessing.scaling
+    width = min(width_in_pixels([cutout.pixels.shape], cutout.pixel_scale), *cutout.pixels.shape)
     place = cutout.position.icrs
     return ImageSet(
         name=cutout.source_id,
-        images=normalised([file], ids, min(WIDTH_PIX, cutout.pixels.shape[0]), ScalingConfig()),
+        images=normalised([file], ids, width, scaling),
         source_ids=ids,
         positions=SkyCoord([place.ra.deg], [place.dec.deg], unit="deg"),
         pixel_scale=cutout.pixel_scale,
         survey=cutout.survey,
+        scaling=scaling,
+        physical=False,
     )
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from skylobe.core.errors import DataError
 from skylobe.core.stored import free_name, nullable
 from skylobe.core.vectors import as_unit
+from skylobe.images.cutting import fitted, width_in_pixels
 from skylobe.images.image_set import ImageSet
 from skylobe.images.normalise import centre
 from skylobe.images.sizes import largest_angular_size
@@ -24,7 +25,6 @@ from skylobe.sky.cutout import Cutout
 
 THUMBNAIL_PIX = GALLERY_GRID.crop_pix
 BATCH = 1024
-MEASURED_PIX = 150  # central square in which an extent is measured
 ANYWHERE = SkyCoord(0, 0, unit="deg")  # an extent does not depend on it
 RESERVED = (
     *("id", "ra", "dec", "size_arcsec", "label", "survey", "split", "vector", "thumbnail"),
@@ -79,6 +79,7 @@ def distinct(names: NDArray[np.str_]) -> list[str]:
 
 def thumbnails(image_set: ImageSet) -> UInt8[np.ndarray, "source height width"]:
     """Cut every image to the same angle on the sky, where its scale is known, in 8 bits."""
+    image_set = fitted(image_set, image_set.scaling)
     scale = image_set.pixel_scale
     parts = [
         (prepare(part, GALLERY_GRID, pixel_scale=scale)[:, 0].clamp(0, 1) * 255).round().byte()
@@ -94,10 +95,13 @@ def sizes(image_set: ImageSet) -> NDArray[np.float64]:
     """
     known = image_set.columns.get("size_arcsec")
     found = np.full(len(image_set), np.nan) if known is None else np.array(known, dtype=float)
-    if image_set.pixel_scale is not None:
+    scale = image_set.pixel_scale
+    if scale is not None:
+        image_set = fitted(image_set, image_set.scaling)
+        width = width_in_pixels([image_set.images.shape[2:]], scale)
         for row in np.flatnonzero(~np.isfinite(found)):
-            pixels = centre(image_set.images[int(row), 0].numpy(), MEASURED_PIX).astype(float)
-            found[row] = largest_angular_size(Cutout(pixels, ANYWHERE, image_set.pixel_scale))
+            pixels = centre(image_set.images[int(row), 0].numpy(), width).astype(float)
+            found[row] = largest_angular_size(Cutout(pixels, ANYWHERE, scale))
     return found
 
 

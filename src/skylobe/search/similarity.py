@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from skylobe.core.errors import ConfigError, DataError
 from skylobe.core.paths import is_file
 from skylobe.images import gallery
+from skylobe.images.cutting import fitted
 from skylobe.images.datasets.table import load_files
 from skylobe.images.image_set import ImageSet
 from skylobe.models import embeddings as results
@@ -61,7 +62,7 @@ def search(
             f"{query}: neither a source of {image_set.name} nor an image file; its ids look like "
             f"{examples}."
         )
-    own = load_files([path], path)
+    own = load_files([path], path, scaling=model.preprocessing.scaling)
     vectors = embed(model, own, n_views=embeddings.n_views).vectors
     return Found(own, index.search(vectors, n_neighbours))
 
@@ -101,6 +102,7 @@ def draw_gallery(image_set: ImageSet, found: Found) -> Figure:
 
 
 def _shown(image_set: ImageSet) -> torch.Tensor:
+    image_set = fitted(image_set, image_set.scaling)
     return prepare(image_set.images, GALLERY_GRID, pixel_scale=image_set.pixel_scale)
 
 

@@ -123,3 +123,35 @@ def test_what_cannot_be_loaded_is_refused(corpus, tmp_path):
     Corpus.create(tmp_path / "e", CorpusSettings("x", 40, 1.8), Exclusion.of_nothing())
     with pytest.raises(DataError, match="no field is left"):
         datasets.load(tmp_path / "e")
+
+
+def test_what_cannot_be_measured_is_not_small(tmp_path):
+    """A source off the centre has no size on the picture, and a cut by size says nothing about it."""
+    row, column = np.mgrid[:60, :60] - 29.5
+    aside = np.exp(-((row - 25) ** 2 + (column - 24) ** 2) / 8) * 1e-2
+    pixels = aside + np.random.default_rng(0).normal(0, 1e-4, (1, 60, 60))
+    made = Corpus.create(tmp_path / "sky", CorpusSettings("x", 60, 1.8), Exclusion.of_nothing())
+    rows = Rows(
+        np.array(["aside"]), SkyCoord([1.0], [0.0], unit="deg"), torch.from_numpy(pixels).float()
+    )
+    made.append(rows)
+    found = datasets.load(tmp_path / "sky", size_cut=20.0, scaling=ScalingConfig(circular=False))
+    assert found.source_ids.tolist() == ["aside"]
+    assert np.isnan(found.columns["size_arcsec"]).all()
+
+
+def test_a_wide_field_is_scaled_over_the_angle_that_all_images_are(tmp_path):
+    """150 pixels of 15″: a neighbour 18′ away, ten times as bright, must not set the scale."""
+    row, column = np.mgrid[:150, :150] - 74.5
+    source = np.exp(-(row**2 + column**2) / 4)
+    far = 10 * np.exp(-((row - 72) ** 2 + column**2) / 4)
+    pixels = (source + far) * 1e-2 + np.random.default_rng(0).normal(0, 1e-4, (1, 150, 150))
+    made = Corpus.create(
+        tmp_path / "sky", CorpusSettings("NVSS", 150, 15.0), Exclusion.of_nothing()
+    )
+    ids, place = np.array(["a"]), SkyCoord([1.0], [0.0], unit="deg")
+    made.append(Rows(ids, place, torch.from_numpy(pixels).float()))
+    image = datasets.load(tmp_path / "sky").images[0, 0]
+    assert image.shape == (12, 12), "187″"
+    assert image.max() == 255
+    np.testing.assert_array_equal(image, centre(normalise(pixels[0], width_pix=18), 12))

@@ -108,7 +108,7 @@ def test_sizes_may_differ_and_nan_is_sky(tmp_path, pixels):
     np.save(tmp_path / "big.npy", big)
     np.save(tmp_path / "small.npy", pixels[1][20:70, 20:75])
     (tmp_path / "t.csv").write_text("id,file\nbig,big.npy\nsmall,small.npy\n")
-    found = datasets.load(tmp_path / "t.csv", width_pix=100)
+    found = datasets.load(tmp_path / "t.csv", width=180.0)
     assert found.images.shape == (2, 1, 100, 100)
     assert (found.images[1, 0, :20] == 0).all()
 

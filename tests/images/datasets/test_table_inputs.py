@@ -102,6 +102,7 @@ def test_further_columns_and_given_sizes_are_kept(folder):
         folder,
         "id;file;LAS;redshift;seen;code;note;count\n"
         "A;0.npy;20;0.1;true;007;x;1\nB;1.npy;;N/A;;;;\nC;2.npy;22;0.3;false;08;z;3\n",
+        pixel_scale=1.8,
     )
     np.testing.assert_array_equal(found.columns["size_arcsec"], [20, np.nan, 22])
     np.testing.assert_array_equal(found.columns["redshift"], [0.1, np.nan, 0.3])
@@ -170,4 +171,11 @@ def test_a_fits_table_of_images_may_hold_lists(folder):
     held.write(folder / "t.fits")
     with fits.open(folder / "t.fits") as hdus:
         assert hdus[1].data["spectrum"].shape == (2, 3)
-    assert datasets.load(folder / "t.fits").columns == {}
+    assert datasets.load(folder / "t.fits", pixel_scale=1.8).columns == {}
+
+
+def test_a_remark_of_ones_own_stays_beside_that_of_the_files(folder):
+    """Files without a pixel scale bring a column of that name."""
+    found = load(folder, "id,file,remark\nA,0.npy,mine\nB,1.npy,\n")
+    assert found.columns["own_remark"].tolist() == ["mine", ""]
+    assert found.columns["remark"].tolist() == ["no pixel scale: taken for 1.8″ per pixel"] * 2

@@ -6,7 +6,9 @@ from typing import Any
 
 from skylobe.core.errors import ConfigError
 from skylobe.core.paths import is_file, is_folder
+from skylobe.core.settings import from_dict
 from skylobe.images.image_set import ImageSet
+from skylobe.images.scaling import ScalingConfig
 
 NAMES = ("mirabest", "first_galaxies", "frdeep", "mightee", "rgz", "rgz_rendered")
 
@@ -33,6 +35,8 @@ def load(
         UnavailableError: If they are neither here nor to be had.
     """
     where = None if root is None else Path(root)
+    if options.get("scaling") is not None:
+        options["scaling"] = _scaling(options["scaling"])
     try:
         if not isinstance(name, str | Path):
             from skylobe.images.datasets import table
@@ -48,6 +52,13 @@ def load(
             raise
         option = str(error).rsplit("'", 2)[-2]
         raise ConfigError(f"{name} has no option {option!r}; see help(skylobe.datasets).") from None
+
+
+def _scaling(given: ScalingConfig | dict[str, Any] | str) -> ScalingConfig:
+    """Read a scaling as it is typed: the name of a method, or settings by name."""
+    if isinstance(given, ScalingConfig):
+        return given
+    return from_dict(ScalingConfig, {"method": given} if isinstance(given, str) else given)
 
 
 def _load_own(

@@ -23,6 +23,7 @@ from rich.progress import track
 from skylobe.core import storage
 from skylobe.core.errors import ConfigError, DataError
 from skylobe.core.paths import is_file
+from skylobe.images.cutting import width_in_pixels
 from skylobe.images.image_set import ImageSet
 from skylobe.images.normalise import centre, normalise
 from skylobe.images.scaling import ScalingConfig
@@ -31,8 +32,9 @@ from skylobe.sky.corpus import columns
 from skylobe.sky.corpus.rows import Rows
 from skylobe.sky.corpus.store import BATCH, SETTINGS, Corpus
 from skylobe.sky.cutout import Cutout
+from skylobe.sky.settings import CorpusSettings
 
-WIDTH_PIX = 104  # what rotation and a 70-pixel crop can reach, with a margin
+KEPT = 187.2  # arcsec: what rotation and a crop of 126″ can reach, with a margin
 FACTS = pa.schema(
     [
         ("source_id", pa.string()),
@@ -54,7 +56,7 @@ def load(
     path: Path,
     split: str | None = None,
     *,
-    width_pix: int = WIDTH_PIX,
+    width_pix: int | None = None,
     scaling: ScalingConfig | None = None,
     size_cut: float | None = None,
 ) -> ImageSet:
@@ -63,10 +65,12 @@ def load(
     Args:
         path: Folder of the corpus.
         split: Must be ``None``.
-        width_pix: Pixels. Central square kept of every field; a narrower field is padded with sky.
+        width_pix: Pixels. Central square kept of every field, after it was scaled over 270″ or all it
+            has; a narrower field is padded with sky. ``None`` keeps 187″.
         scaling: Intensity scaling; ``None`` is MiraBest-F's. Images are stored in 8 bits.
         size_cut: Arcsec. Leave out sources of this largest angular size or less. Sizes that the corpus
-            does not know are measured on the fields (``sizes``); ``None`` cuts and measures nothing.
+            does not know are measured on the fields (``sizes``); what cannot be measured is not
+            small and stays. ``None`` cuts and measures nothing.
 
     Raises:
         ConfigError: If a split is asked for, or images in more than 8 bits.
@@ -78,14 +82,15 @@ def load(
     if not scaling.quantise or scaling.method == "raw":
         raise ConfigError("Images of a corpus are stored in 8 bits; leave scaling.quantise on.")
     corpus = Corpus(path)
-    kept = _normalised(corpus, Recipe(width_pix, scaling, size_cut))
+    recipe = Recipe.of(corpus.settings, width_pix, scaling, size_cut)
+    kept = _normalised(corpus, recipe)
     facts = pq.read_table(kept / "facts.parquet")
     if len(facts) == 0:
         raise DataError(
             f"{path}: no field is left that shows anything above the noise; check its positions, "
             "or lower the size cut."
         )
-    shape = (len(facts), 1, width_pix, width_pix)
+    shape = (len(facts), 1, recipe.width_pix, recipe.width_pix)
     # copy-on-write: a tensor must be writable, the file stays as it is
     images = np.memmap(kept / "images.u8", dtype=np.uint8, mode="c", shape=shape)
     settings = corpus.settings
@@ -103,6 +108,7 @@ def load(
             "size_is_measured": facts["measured"].to_numpy(),
         },
         excludes=corpus.exclusion.names,
+        scaling=scaling,
     )
 
 
@@ -114,18 +120,39 @@ class Recipe:
         width_pix: Pixels. Central square.
         scaling: Intensity scaling.
         size_cut: Arcsec; ``None`` keeps all sizes.
+        over_pix: Pixels. Central square over which a field is scaled.
     """
 
     width_pix: int
     scaling: ScalingConfig
     size_cut: float | None
+    over_pix: int
+
+    @classmethod
+    def of(
+        cls,
+        settings: CorpusSettings,
+        width_pix: int | None,
+        scaling: ScalingConfig,
+        size_cut: float | None,
+    ) -> "Recipe":
+        """Keep the usual angle unless told otherwise; scale over that of every image, or all there is."""
+        shape, scale = (settings.width_pix,) * 2, settings.pixel_scale
+        kept = width_pix or width_in_pixels([shape], scale, KEPT)
+        return cls(kept, scaling, size_cut, min(width_in_pixels([shape], scale), shape[0]))
+
+    def key(self, corpus: Corpus) -> str:
+        """Name what it makes of a corpus as it is; version 0.1.0 scaled over all of a field."""
+        parts = asdict(self)
+        if self.over_pix == corpus.settings.width_pix:
+            del parts["over_pix"]
+        known = json.dumps([parts, corpus.version()])
+        return hashlib.sha256(known.encode()).hexdigest()[:12]
 
 
 def _normalised(corpus: Corpus, recipe: Recipe) -> Path:
     """Name the folder of normalised images, made if corpus or recipe have changed since."""
-    known = json.dumps([asdict(recipe), corpus.version()])
-    key = hashlib.sha256(known.encode()).hexdigest()[:12]
-    folder = corpus.folder / "normalised" / key
+    folder = corpus.folder / "normalised" / recipe.key(corpus)
     if not _is_whole(folder, recipe.width_pix):
         shutil.rmtree(folder.parent, ignore_errors=True)
         total = -(-corpus.counts()["accepted"] // BATCH)
@@ -165,7 +192,7 @@ def _normalise_batch(
             Cutout(fields[row], rows.positions[row], pixel_scale) for row in np.flatnonzero(unknown)
         )
         sizes[unknown] = list(pool.map(largest_angular_size, cutouts))
-    large = recipe.size_cut is None or np.nan_to_num(sizes) > recipe.size_cut
+    large = recipe.size_cut is None or ~(sizes <= recipe.size_cut)
     wanted = np.flatnonzero(np.broadcast_to(large, len(rows)))
     found = list(pool.map(partial(_normalise_one, recipe=recipe), fields[wanted]))
     good = wanted[[image is not None for image in found]]
@@ -183,6 +210,7 @@ def _normalise_batch(
 
 def _normalise_one(pixels: NDArray[np.float32], recipe: Recipe) -> NDArray[np.uint8] | None:
     try:
-        return centre(normalise(pixels, recipe.scaling), recipe.width_pix)
+        image = normalise(pixels, recipe.scaling, width_pix=recipe.over_pix)
+        return centre(image, recipe.width_pix)
     except DataError:  # blank, or fainter than the noise
         return None

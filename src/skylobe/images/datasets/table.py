@@ -6,32 +6,30 @@ Classes: the ``label`` column, if there is one; sets without labels are first-cl
 Splits: the ``split`` column, if there is one.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from skylobe.core.errors import ConfigError, DataError
 from skylobe.core.paths import is_file
+from skylobe.core.stored import free_name
 from skylobe.core.tables import Catalogue, read_catalogue
+from skylobe.images.cutting import WIDTH, Framing
 from skylobe.images.datasets.listing import files_of, ids_of, stem
 from skylobe.images.files import ImageFile, positions_of, read_image
 from skylobe.images.image_set import SPLITS, ImageSet
-from skylobe.images.normalise import normalise
 from skylobe.images.scaling import ScalingConfig
 from skylobe.sky.table_positions import columns_in, positions_in
-
-WIDTH_PIX = 150
-PICTURE_SCALING = ScalingConfig("raw", circular=False)
 
 
 def load(
     source: Any,  # noqa: ANN401  (a path, or a table of a library)
     split: str | None = None,
     *,
-    width_pix: int = WIDTH_PIX,
+    width: float = WIDTH,
     pixel_scale: float | None = None,
     class_names: tuple[str, ...] | None = None,
     scaling: ScalingConfig | None = None,
@@ -43,7 +41,8 @@ def load(
             positions, size, label and split. Files are relative to the table. Column names may be any of
             ``KNOWN_NAMES``, in upper or lower case; all others become the set's further columns.
         split: Rows of this split; needs a split column.
-        width_pix: Pixels. Central square kept of every image; smaller ones are padded with sky.
+        width: Arcsec. Central square over which every image is scaled, and which is kept; smaller
+            ones are padded with sky.
         pixel_scale: Arcsec per pixel; ``None`` reads it off the files.
         class_names: Classes in the order wanted; a label outside them is an error. ``None`` takes
             the labels found, sorted.
@@ -64,23 +63,30 @@ def load(
     ids = _distinct(ids_of(catalogue), catalogue.origin)
     files = [_read(catalogue, row) for row in range(len(catalogue))]
     places = positions_in(catalogue)
-    return ImageSet(
-        name=Path(catalogue.origin).stem,
-        images=normalised(files, ids, width_pix, scaling or ScalingConfig()),
-        source_ids=ids,
+    scale = pixel_scale or _common_scale(files, catalogue.origin)
+    framing = Framing(scale, width, scaling or ScalingConfig())
+    name = Path(catalogue.origin).stem
+    image_set = framing.image_set(name, files, ids, is_told=pixel_scale is not None)
+    return replace(
+        image_set,
         labels=labels,
         class_names=names,
         positions=positions_of(files) if places is None else places,
-        pixel_scale=pixel_scale or _common_scale(files, catalogue.origin),
         splits=splits,
-        columns=_own_columns(catalogue),
+        columns=_beside(image_set, _own_columns(catalogue)),
     )
+
+
+def _beside(image_set: ImageSet, own: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Put the table's columns behind those that reading the files gave; a name that is taken gives way."""
+    given: dict[str, NDArray[Any]] = dict(image_set.columns)
+    return given | {free_name(name, given): one for name, one in own.items()}
 
 
 def load_folder(
     folder: Path,
     *,
-    width_pix: int = WIDTH_PIX,
+    width: float = WIDTH,
     pixel_scale: float | None = None,
     scaling: ScalingConfig | None = None,
 ) -> ImageSet:
@@ -88,17 +94,20 @@ def load_folder(
 
     Args:
         folder: Holds FITS, PNG, JPEG or NPY files.
-        width_pix: Pixels. Central square kept of every image.
+        width: Arcsec. Central square over which every image is scaled, and which is kept.
         pixel_scale: Arcsec per pixel; ``None`` reads it off the files.
         scaling: Intensity scaling of physical pixels; ``None`` is MiraBest-F's.
     """
-    return load_files(files_of(folder), folder, width_pix, pixel_scale, scaling)
+    return load_files(
+        files_of(folder), folder, width=width, pixel_scale=pixel_scale, scaling=scaling
+    )
 
 
 def load_files(
     paths: list[Path],
     origin: Path,
-    width_pix: int = WIDTH_PIX,
+    *,
+    width: float = WIDTH,
     pixel_scale: float | None = None,
     scaling: ScalingConfig | None = None,
 ) -> ImageSet:
@@ -107,19 +116,17 @@ def load_files(
     Args:
         paths: FITS, PNG, JPEG or NPY files.
         origin: What the set and messages about all files together are named after.
-        width_pix: Pixels. Central square kept of every image.
+        width: Arcsec. Central square over which every image is scaled, and which is kept.
         pixel_scale: Arcsec per pixel; ``None`` reads it off the files.
         scaling: Intensity scaling of physical pixels; ``None`` is MiraBest-F's.
     """
     ids = _distinct(np.array([stem(one) for one in paths]), str(origin))
     files = [read_image(one) for one in paths]
-    return ImageSet(
-        name=origin.name,
-        images=normalised(files, ids, width_pix, scaling or ScalingConfig()),
-        source_ids=ids,
-        positions=positions_of(files),
-        pixel_scale=pixel_scale or _common_scale(files, str(origin)),
+    framing = Framing(
+        pixel_scale or _common_scale(files, str(origin)), width, scaling or ScalingConfig()
     )
+    image_set = framing.image_set(origin.name, files, ids, is_told=pixel_scale is not None)
+    return replace(image_set, positions=positions_of(files))
 
 
 def _distinct(ids: NDArray[np.str_], origin: str) -> NDArray[np.str_]:
@@ -203,25 +210,3 @@ def _common_scale(files: list[ImageFile], origin: str) -> float | None:
             "per scale, or give pixel_scale if the headers are wrong."
         )
     return float(np.median(scales))
-
-
-def normalised(
-    files: list[ImageFile], ids: NDArray[np.str_], width_pix: int, scaling: ScalingConfig
-) -> torch.Tensor:
-    """Normalise files' pixels: physical ones by ``scaling``, pictures by a min–max.
-
-    Returns:
-        ``(file, 1, width, width)``; ``uint8`` if all are, else ``float32``.
-    """
-    images = [
-        normalise(
-            file.pixels,
-            scaling if file.is_physical else PICTURE_SCALING,
-            width_pix=width_pix,
-            source_id=str(source_id),
-        )
-        for file, source_id in zip(files, ids, strict=True)
-    ]
-    if any(image.dtype != np.uint8 for image in images):
-        images = [i / np.float32(255) if i.dtype == np.uint8 else i for i in images]
-    return torch.from_numpy(np.stack(images))[:, None]
