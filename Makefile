@@ -8,7 +8,7 @@ quickstart: environment
 	@$(BIN)/skylobe quickstart
 
 test: lint
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: test-environment
 	@$(BIN)/ruff check .

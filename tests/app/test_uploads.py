@@ -84,10 +84,10 @@ def card(data, key, value):
     ids=lambda value: value if isinstance(value, str) else "data",  # the time is in gzip's bytes
 )
 def test_bad_files_are_refused_at_once_with_a_sentence(data, message):
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(DataError, match=message) as caught:
         read_upload(data, "mine.fits")
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert "\n" not in str(caught.value)
     assert "0x" not in str(caught.value)  # no address of an object
 

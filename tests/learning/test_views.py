@@ -1,16 +1,26 @@
 import math
+import random
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from conftest import STILL
 from skylobe.core.errors import ConfigError
 from skylobe.learning.devices import Part
 from skylobe.learning.settings import SUPERVISED_VIEWS, ViewConfig
-from skylobe.learning.views import Geometry, draw_geometry, draw_views, make_views, resample
+from skylobe.learning.views import (
+    Geometry,
+    draw_crops,
+    draw_geometry,
+    draw_views,
+    make_views,
+    resample,
+)
 
 
 def generator(seed=0):
@@ -79,11 +89,44 @@ def test_draws_stay_in_their_ranges():
     drawn = draw_geometry(2000, ViewConfig(), generator())
     area = drawn.width * drawn.height / 70**2
     assert area.max() <= 1.0001
-    assert area.min() > 0.74, "a crop is cut to the square, never below 0.8·√(3/4) of it"
+    assert area.min() >= 0.7999, "what does not fit is drawn again, never cut"
+    ratio = drawn.width / drawn.height
+    assert ratio.min() >= 3 / 4 - 1e-4
+    assert ratio.max() <= 4 / 3 + 1e-4
     assert (drawn.x.abs() + drawn.width / 2 <= 35.001).all()
     assert (drawn.y.abs() + drawn.height / 2 <= 35.001).all()
     assert drawn.angle.max() <= 2 * math.pi
     assert 0.45 < (drawn.flip_x > 0).float().mean() < 0.55
+
+
+def redrawn(area, aspect, crop, rng):
+    """Draw a crop as the field's libraries do, one at a time."""
+    for _ in range(10):
+        target = rng.uniform(*area) * crop**2
+        ratio = math.exp(rng.uniform(math.log(aspect[0]), math.log(aspect[1])))
+        width, height = math.sqrt(target * ratio), math.sqrt(target / ratio)
+        if width <= crop and height <= crop:
+            return width, height
+    return crop, crop
+
+
+@pytest.mark.parametrize("area", [(0.8, 1.0), (0.9, 1.0), (0.08, 1.0)])
+def test_crops_are_spread_as_those_drawn_one_at_a_time(area):
+    config, rng = ViewConfig(area=area), random.Random(1)
+    expected = np.array([redrawn(area, config.aspect, 70.0, rng) for _ in range(20_000)])
+    drawn = np.stack([np.asarray(one) for one in draw_crops(20_000, config, generator())], 1)
+    for one, other in (
+        (drawn[:, 0], expected[:, 0]),
+        (drawn.prod(1), expected.prod(1)),
+        (drawn[:, 0] / drawn[:, 1], expected[:, 0] / expected[:, 1]),
+    ):
+        assert stats.ks_2samp(one, other).statistic < 0.02
+
+
+def test_an_area_of_one_crops_nothing():
+    width, height = draw_crops(100, ViewConfig(area=(1.0, 1.0)), generator())
+    assert (width == 70).all()
+    assert (height == 70).all()
 
 
 def test_views_differ_between_views_and_images_and_repeat_with_the_seed():

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skylobe.core.errors import ConfigError, DataError
-from skylobe.scores import curves, draws, probe, splits
+from skylobe.scores import curves, draws, intervals, probe, splits
 
 
 def cloud(n=120, width=30, apart=3.0, seed=0):
@@ -111,6 +111,25 @@ def test_the_better_embedding_wins_the_comparison():
     ).difference("s", "w")
     assert gap < -3 * error < 0
     assert share == 1.0
+
+
+def test_the_interval_of_a_difference_is_student_s_with_the_splits_own_share():
+    gaps = np.array([-1.0, -3.0, -2.0, 0.0])
+    found = splits.Comparison(40, {"a": gaps, "b": np.zeros(4)}, test_share=1 / 3)
+    mean, error, _ = found.difference("a", "b")
+    assert error == pytest.approx(np.sqrt((1 / 4 + 1 / 3) * gaps.var(ddof=1)))
+    low, high = found.interval("a", "b")
+    assert (low + high) / 2 == pytest.approx(mean)
+    assert high - mean == pytest.approx(3.182446 * error), "t of three degrees of freedom"
+    made = splits.paired_splits({"a": cloud()[0]}, cloud()[1], n_folds=4, n_repeats=1)
+    assert made.test_share == pytest.approx(1 / 3)
+
+
+def test_an_interval_of_few_seeds_holds_the_mean_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    bounds = np.array([intervals.student_interval(rng.normal(2, 1, 3)) for _ in range(4000)])
+    held = (bounds[:, 0] < 2) & (bounds[:, 1] > 2)
+    assert 0.94 < held.mean() < 0.96
 
 
 def test_intervals_shrink_with_the_test_set_only():

@@ -170,20 +170,21 @@ def test_a_date_may_say_when_to_come_back():
 
 
 def test_silence_ends_at_the_time_out():
-    with FakeServices(lambda number, params: "timeout") as fake:
-        start = time.monotonic()
-        with pytest.raises(ServiceTimeoutError, match=r"within 0\.3 seconds"):
-            ask(fake, "hips2fits", timeout=(1, 0.3))
-        assert time.monotonic() - start < 2
+    with (
+        FakeServices(lambda number, params: "timeout") as fake,
+        pytest.raises(ServiceTimeoutError, match=r"within 0\.3 seconds"),
+    ):
+        ask(fake, "hips2fits", timeout=(1, 0.3))
 
 
 @pytest.mark.parametrize("fault", ["drip", "drip_body", "silent_body", "timeout"])
 def test_the_whole_exchange_ends_at_the_deadline(fault: str):
-    with FakeServices(lambda number, params: fault) as fake:
-        start = time.monotonic()
-        with pytest.raises(ServiceTimeoutError, match=r"within 0\.4 seconds"):
-            ask(fake, "hips2fits", timeout=(1, 20), deadline=0.4)
-        assert time.monotonic() - start < 2
+    with (
+        FakeServices(lambda number, params: fault) as fake,
+        # not within 20: the server goes on for as long as it is let
+        pytest.raises(ServiceTimeoutError, match=r"within 0\.4 seconds"),
+    ):
+        ask(fake, "hips2fits", timeout=(1, 20), deadline=0.4)
 
 
 def test_a_deadline_kept_leaves_the_connection_usable():

@@ -20,7 +20,6 @@ from skylobe.experiments.tables import Report, complete, errors, markdown, paire
 from skylobe.experiments.trainings import Training
 from skylobe.images import datasets
 from skylobe.images.image_set import ImageSet, concatenate
-from skylobe.learning.recipes import finetune_recipe
 from skylobe.learning.tuning_settings import FinetuneConfig
 from skylobe.models.model import Model
 from skylobe.models.prepare import regrid
@@ -91,7 +90,7 @@ def trainings(model: Model, scale: Scale) -> list[Training]:
 
 def settings(scale: Scale, n_labels: int, seed: int) -> dict[str, FinetuneConfig]:
     """Give the settings of each arm: Table 4's."""
-    paper = scale.limit(replace(finetune_recipe("paper"), seed=seed), n_labels)
+    paper = scale.paper(n_labels, seed)
     return {"supervised": replace(paper, init="random"), "fine-tuned": paper}
 
 

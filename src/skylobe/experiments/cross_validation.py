@@ -19,7 +19,6 @@ from skylobe.experiments.tables import Report, errors, markdown, select
 from skylobe.experiments.trainings import Training
 from skylobe.images import datasets
 from skylobe.images.image_set import ImageSet
-from skylobe.learning.recipes import finetune_recipe
 from skylobe.learning.tuning_settings import FinetuneConfig
 from skylobe.models.loading import untrained
 from skylobe.models.model import Model
@@ -52,7 +51,7 @@ def trainings(model: Model, scale: Scale) -> list[Training]:
 
 def settings(scale: Scale, n_labels: int, split: int) -> dict[str, FinetuneConfig | AdaptConfig]:
     """Give the settings of each arm in one split."""
-    paper = scale.limit(replace(finetune_recipe("paper"), seed=split), n_labels)
+    paper = scale.paper(n_labels, split)
     arms: dict[str, FinetuneConfig | AdaptConfig] = {
         "fast budget": AdaptConfig(seed=split),
         "fast budget without measures": AdaptConfig(seed=split, with_measures=False),
@@ -60,7 +59,7 @@ def settings(scale: Scale, n_labels: int, split: int) -> dict[str, FinetuneConfi
     }
     if split < N_FOLDS * scale.seeds:
         arms |= {
-            "one block, cached": replace(paper, n_blocks=1, cached=True, n_views=8, epochs=40),
+            "one block, cached": replace(paper, n_blocks=1, cached=True, epochs=40),
             "fine-tuned": paper,
             BASELINE: replace(paper, init="random"),
         }
@@ -107,7 +106,9 @@ def _difference(ours: Sequence[Outcome], others: Sequence[Outcome], test: str) -
         "ours": errors(both, test),
         "others": errors([by_seed[one.seed] for one in both], test),
     }
-    gap, error, _ = Comparison(both[0].n_labels, pairs).difference("ours", "others")
+    gap, error, _ = Comparison(both[0].n_labels, pairs, 1 / (N_FOLDS - 1)).difference(
+        "ours", "others"
+    )
     return f"{gap:+.2f} ± {error:.2f}"
 
 

@@ -1,7 +1,6 @@
 """Figure 7: error against the number of tuned blocks, for several counts of labels."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from skylobe.experiments.label_curve import draw
 from skylobe.experiments.outcome import Outcome
@@ -10,7 +9,6 @@ from skylobe.experiments.scale import Scale
 from skylobe.experiments.tables import Report, errors, markdown, select, series, spread
 from skylobe.experiments.trainings import Training
 from skylobe.images import datasets
-from skylobe.learning.recipes import finetune_recipe
 from skylobe.models.model import Model
 from skylobe.scores import curve_figures
 
@@ -27,7 +25,7 @@ def trainings(model: Model, scale: Scale) -> list[Training]:
             str(count),
             model,
             draw(pool, count, seed),
-            scale.limit(replace(finetune_recipe("paper"), n_blocks=n_blocks, seed=seed), count),
+            scale.paper(count, seed, n_blocks=n_blocks),
             tests,
         )
         for seed in range(scale.seeds)

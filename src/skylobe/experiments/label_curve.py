@@ -29,7 +29,6 @@ from skylobe.experiments.tables import (
 from skylobe.experiments.trainings import Training
 from skylobe.images import datasets
 from skylobe.images.image_set import ImageSet
-from skylobe.learning.recipes import finetune_recipe
 from skylobe.learning.tuning_settings import FinetuneConfig
 from skylobe.models.model import Model
 from skylobe.scores import curve_figures
@@ -80,7 +79,7 @@ def draw(pool: ImageSet, count: int, seed: int) -> ImageSet:
 
 def settings(scale: Scale, count: int, seed: int) -> dict[str, FinetuneConfig | AdaptConfig]:
     """Give the settings of each arm."""
-    paper = scale.limit(replace(finetune_recipe("paper"), seed=seed), count)
+    paper = scale.paper(count, seed)
     return {
         "supervised": replace(paper, init="random"),
         "fine-tuned": paper,

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from skylobe.core.errors import ConfigError
+from skylobe.learning.recipes import finetune_recipe
 from skylobe.learning.tuning_settings import FinetuneConfig
 
 TINY_IMAGES = 100
+N_VIEWS: Literal[8] = 8  # at prediction, of every arm
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,20 @@ class Scale:
             choices = ", ".join(map(str, known))
             raise ConfigError(f"There is no row of {unknown[0]} labels; choose from {choices}.")
         return [one for one in known if self.labels is None or one in self.labels]
+
+    def paper(self, n_labels: int, seed: int, **changes: Any) -> FinetuneConfig:  # noqa: ANN401
+        """Give the paper's settings of a training, within the limit.
+
+        Deviation: eight views at prediction, in every arm of every comparison, where the paper has one:
+        views are worth points to any network, so arms with other numbers of them cannot be compared.
+
+        Args:
+            n_labels: Labels of the training.
+            seed: Of the training.
+            **changes: Fields of ``FinetuneConfig``.
+        """
+        config = replace(finetune_recipe("paper"), seed=seed, n_views=N_VIEWS, **changes)
+        return self.limit(config, n_labels)
 
     def limit(self, config: FinetuneConfig, n_labels: int) -> FinetuneConfig:
         """Cut the epochs so that no more images are seen than allowed."""

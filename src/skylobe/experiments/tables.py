@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from skylobe.experiments.outcome import Outcome
 from skylobe.scores.curve_figures import Series
-from skylobe.scores.intervals import clopper_pearson
+from skylobe.scores.intervals import clopper_pearson, student_interval
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,16 @@ def spread(values: NDArray[np.float64], *, sign: bool = False) -> str:
 
 
 def paired(ours: Sequence[Outcome], others: Sequence[Outcome], test: str) -> str:
-    """Write the mean difference of errors over the seeds that both have, with its standard error."""
+    """Write the mean difference of errors over the seeds that both have, with error and interval.
+
+    The interval is Student's, 95 %: with few seeds it is far wider than two standard errors.
+    """
     by_seed = {one.seed: one.error(test) for one in others}
     gaps = [one.error(test) - by_seed[one.seed] for one in ours if one.seed in by_seed]
-    return spread(np.array(gaps), sign=True) if gaps else ""
+    if len(gaps) < 2:
+        return spread(np.array(gaps), sign=True) if gaps else ""
+    low, high = student_interval(np.array(gaps))
+    return f"{spread(np.array(gaps), sign=True)} ({low:+.1f} to {high:+.1f})"
 
 
 def interval(values: NDArray[np.float64], n_test: int) -> str:

@@ -15,7 +15,6 @@ from skylobe.experiments.scale import Scale
 from skylobe.experiments.tables import Report, complete, errors, markdown, paired, select, spread
 from skylobe.experiments.trainings import Training
 from skylobe.images import datasets
-from skylobe.learning.recipes import finetune_recipe
 from skylobe.learning.tuning_settings import FinetuneConfig
 from skylobe.models.model import Model
 from skylobe.scores.draws import stratified_rows
@@ -40,12 +39,11 @@ def trainings(model: Model, scale: Scale) -> list[Training]:
 
 def settings(scale: Scale, seed: int) -> dict[str, FinetuneConfig | AdaptConfig]:
     """Give the settings of each arm."""
-    paper = replace(finetune_recipe("paper"), seed=seed, epochs=EPOCHS)
-    paper = scale.limit(paper, TIMING_LABELS)
+    paper = scale.paper(TIMING_LABELS, seed, epochs=EPOCHS)
     return {
         "fast budget": AdaptConfig(seed=seed),
         "fast budget without measures": AdaptConfig(seed=seed, with_measures=False),
-        "one block, cached": replace(paper, n_blocks=1, cached=True, n_views=8),
+        "one block, cached": replace(paper, n_blocks=1, cached=True),
         "one block": replace(paper, n_blocks=1),
         "all blocks": paper,
         "supervised": replace(paper, init="random"),

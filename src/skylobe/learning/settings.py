@@ -14,7 +14,7 @@ class ViewConfig:
     Args:
         rotation: Degrees. Angles are drawn between 0 and this; 0 switches rotation off.
         crop_pix: Pixels. Central square kept after rotation.
-        area: Share of that square kept by the random resized crop, smallest and largest.
+        area: Share of that square kept by the random resized crop, smallest and largest; (1, 1) keeps all.
         aspect: Width over height of the random crop, smallest and largest.
         horizontal_flip: Probability.
         vertical_flip: Probability.

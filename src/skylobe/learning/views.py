@@ -19,6 +19,7 @@ from skylobe.learning.settings import ViewConfig
 
 Views = Float[Tensor, "batch 1 height width"]
 PerImage = Float[Tensor, " batch"]
+TRIES = 10  # at a crop that fits, as the field has it
 
 
 def draw_views(
@@ -122,7 +123,6 @@ class Photometry:
 def draw_geometry(n_images: int, config: ViewConfig, generator: torch.Generator) -> Geometry:
     """Draw angle, crop and flips for each image.
 
-    The crop's area is uniform and its aspect log-uniform; one that does not fit is cut to the square.
     Deviation: crops start at fractions of a pixel, where the authors' code rounds to whole ones.
     """
 
@@ -135,12 +135,42 @@ def draw_geometry(n_images: int, config: ViewConfig, generator: torch.Generator)
 
     crop = float(config.crop_pix)
     angle = uniform(0, math.radians(config.rotation))
-    area = uniform(*config.area) * crop**2
-    ratio = torch.exp(uniform(math.log(config.aspect[0]), math.log(config.aspect[1])))
-    width, height = (area * ratio).sqrt().clamp(max=crop), (area / ratio).sqrt().clamp(max=crop)
+    width, height = draw_crops(n_images, config, generator)
     x, y = (uniform(-0.5, 0.5) * (crop - extent) for extent in (width, height))
     flips = sign(config.horizontal_flip), sign(config.vertical_flip)
     return Geometry(angle, width, height, x, y, *flips)
+
+
+def draw_crops(
+    n_images: int, config: ViewConfig, generator: torch.Generator
+) -> tuple[PerImage, PerImage]:
+    """Draw width and height (pixels) of each image's random crop.
+
+    The area is uniform and the aspect log-uniform. A crop that does not fit into the square is drawn
+    again; after ``TRIES`` it is the largest that fits, the whole square where the aspect allows it.
+
+    Source: the random resized crop of the field's libraries, which the authors' code uses.
+    """
+
+    def uniform(low: float, high: float) -> Float[Tensor, "try batch"]:
+        drawn = torch.rand(TRIES, n_images, generator=generator, device=generator.device)
+        return low + (high - low) * drawn
+
+    crop, (low, high) = float(config.crop_pix), config.aspect
+    area = uniform(*config.area) * crop**2
+    ratio = torch.exp(uniform(math.log(low), math.log(high)))
+    largest = min(max(1.0, low), high)  # the aspect nearest to the square's
+    sides = []
+    fits = torch.maximum(area * ratio, area / ratio) <= crop**2
+    order = torch.arange(TRIES, device=fits.device)[:, None].expand_as(fits)
+    first = order.masked_fill(~fits, TRIES).amin(0)
+    for drawn, whole in (
+        ((area * ratio).sqrt(), crop * min(1.0, largest)),
+        ((area / ratio).sqrt(), crop / max(1.0, largest)),
+    ):
+        chosen = drawn.gather(0, first.clamp(max=TRIES - 1)[None])[0]
+        sides.append(torch.where(first < TRIES, chosen, whole))
+    return sides[0], sides[1]
 
 
 def draw_photometry(n_images: int, config: ViewConfig, generator: torch.Generator) -> Photometry:

@@ -13,7 +13,7 @@ from sklearn.model_selection import (
 from skylobe.core.errors import DataError
 from skylobe.core.vectors import as_unit
 from skylobe.scores.draws import stratified_rows
-from skylobe.scores.intervals import error_percent
+from skylobe.scores.intervals import error_percent, student_interval
 from skylobe.scores.probe import FALLBACK_STRENGTH, Labels, Vectors, fit_probe
 
 
@@ -24,10 +24,12 @@ class Comparison:
     Args:
         n_labels: Labels used in each split.
         errors: Per cent, one per split, by the embedding's name.
+        test_share: Sources tested on over sources that labels are drawn from, in each split.
     """
 
     n_labels: int
     errors: dict[str, NDArray[np.float64]]
+    test_share: float
 
     def difference(self, one: str, other: str) -> tuple[float, float, float]:
         """Compare two embeddings, split by split.
@@ -39,8 +41,13 @@ class Comparison:
         """
         gap = self.errors[one] - self.errors[other]
         share = float(np.mean(np.where(gap == 0, 0.5, gap < 0)))
-        error = float(np.sqrt((1 / len(gap) + 1 / 4) * gap.var(ddof=1)))
+        error = float(np.sqrt((1 / len(gap) + self.test_share) * gap.var(ddof=1)))
         return float(gap.mean()), error, share
+
+    def interval(self, one: str, other: str) -> tuple[float, float]:
+        """Give the 95 % interval of the mean difference: per cent, corrected, by Student's t."""
+        _, error, _ = self.difference(one, other)
+        return student_interval(self.errors[one] - self.errors[other], error=error)
 
 
 def paired_splits(
@@ -69,7 +76,8 @@ def paired_splits(
         for name, found in vectors.items():
             probe = fit_probe(found[train], labels[train], seed=seed)
             errors[name].append(error_percent(labels[test], probe.predict(found[test])))
-    return Comparison(len(rows), {name: np.array(one) for name, one in errors.items()})
+    named = {name: np.array(one) for name, one in errors.items()}
+    return Comparison(len(rows), named, 1 / (n_folds - 1))
 
 
 def _splits(

@@ -246,7 +246,7 @@ class SourceIndex:
             )
 
     def _open(self) -> None:
-        """Look at the newest state, and forget what was read of an older one."""
+        """Look at the newest state."""
         self.note = read_note(self.folder, self.place)
         with reading(self.place):
             self._table = self._lance.dataset(self._table_place)
