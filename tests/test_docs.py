@@ -7,7 +7,6 @@ import pytest
 
 import skylobe
 from skylobe.cli import main
-from skylobe.models.loading import shipped_models
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "skylobe"
@@ -15,11 +14,13 @@ DOCS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_readme_s_code_runs(request: pytest.FixtureRequest):
-    text = README if "skylobe-fast" in shipped_models() else README.split("With a model")[0]
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+def test_the_code_of_a_page_runs(page: str, request: pytest.FixtureRequest):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    blocks = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
     names = {"getfixture": request.getfixturevalue}
-    test = doctest.DocTestParser().get_doctest(text, names, "README.md", "README.md", 0)
-    assert len(test.examples) > 5
+    test = doctest.DocTestParser().get_doctest(blocks, names, page, page, 0)
+    assert len(test.examples) > 10
     report = []
     outcome = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=report.append)
     assert outcome.failed == 0, "".join(report)

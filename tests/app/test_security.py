@@ -70,7 +70,7 @@ def test_every_answer_has_the_headers(client):
 def test_a_port_that_is_taken_is_one_sentence():
     with listen("localhost", 0) as taken:
         assert taken.getsockname()[0] == "127.0.0.1"
-        with pytest.raises(ConfigError, match="choose another --port"):
+        with pytest.raises(ConfigError, match="choose another, port=NUMBER"):
             listen("localhost", taken.getsockname()[1])
-    with pytest.raises(ConfigError, match="choose another --port"):
+    with pytest.raises(ConfigError, match="choose another, port=NUMBER"):
         listen("localhost", 99999)

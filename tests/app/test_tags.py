@@ -98,7 +98,7 @@ def test_a_failed_write_changes_nothing(tmp_path, monkeypatch):
 def test_a_file_of_something_else_is_left_alone(tmp_path, text):
     path = tmp_path / "tags.json"
     path.write_text(text)
-    with pytest.raises(DataError, match="name another file with --tags"):
+    with pytest.raises(DataError, match="name another file with tags=FILE"):
         TagStore(path)
     assert path.read_text() == text
 

@@ -16,7 +16,7 @@ from conftest import lobes
 from skylobe.classify import predict as predicting
 from skylobe.classify.adapt import adapt
 from skylobe.classify.classifier import Classifier
-from skylobe.classify.predict import predict
+from skylobe.classify.predict import predict_files as predict
 from skylobe.core.errors import ConfigError, DataError
 from skylobe.core.tables import read_catalogue
 from skylobe.models.encoder import build_encoder

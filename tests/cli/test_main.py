@@ -64,7 +64,9 @@ def test_help_comes_without_torch_and_quickly():
 def test_every_command_explains_every_option(name: str, capsys: pytest.CaptureFixture[str]):
     code, out, _ = run(capsys, name, "--help")
     assert code == 0
-    assert main.COMMANDS[name].__doc__.partition("\n")[0].split(";")[0] in " ".join(out.split())
+    assert main.COMMANDS[name].function.__doc__.partition("\n")[0].split(";")[0] in " ".join(
+        out.split()
+    )
     assert "--config" in out
 
 
@@ -248,7 +250,7 @@ def test_a_mistake_is_one_line_and_a_code(
     ("error", "code", "message"),
     [
         (KeyboardInterrupt(), 130, "stopped; run the same command again to go on"),
-        (CollapseError("The features are constant; lower train.lr."), 6, "lower train.lr"),
+        (CollapseError("The features are constant; lower train.lr."), 6, "lower --train.lr"),
     ],
 )
 def test_a_stopped_run_says_what_next(
@@ -383,7 +385,7 @@ def test_the_full_budget_tunes_and_says_when_it_could_not_calibrate(
     assert "validation_share 0.2" in text
     code, _, err = run(capsys, "finetune", *common, "--settings.soup", "1")
     assert code == 2
-    assert "no field 'soup'" in err
+    assert "no setting 'soup'" in err
     code, _, err = run(capsys, "finetune", *common[:4], "--settings.soup", "1")
     assert code == 2
     assert "soup" in err

@@ -131,7 +131,7 @@ def test_without_a_compiler_the_remedy_is_named(tmp_path):
     assert (
         done.stderr.strip().splitlines()[-1].startswith("ConfigError: The step cannot be compiled")
     )
-    assert "--train.compile false" in done.stderr
+    assert "train.compile=False" in done.stderr
 
 
 @pytest.mark.slow

@@ -157,7 +157,7 @@ def test_exclusions_hold_for_all_that_was_seen(finished, tmp_path):
 def test_another_network_cannot_be_the_start(finished, tmp_path):
     _, model = finished
     config = replace(TINY, encoder=replace(TINY.encoder, width=16))
-    with pytest.raises(ConfigError, match=r"--encoder\.width 8"):
+    with pytest.raises(ConfigError, match=r"encoder\.width=8"):
         pretrain(lobes(96), tmp_path / "run", config, start=model)
     assert not (tmp_path / "run").exists()
 

@@ -58,7 +58,7 @@ def test_tags_need_a_file_of_their_own(remote, tmp_path):
     def make(index):
         return Doors(index, small_model)
 
-    with pytest.raises(ConfigError, match="--tags"):
+    with pytest.raises(ConfigError, match="tags=FILE"):
         open_state(remote, make)
     assert open_state(remote, make, tmp_path / "tags.json").view is not None
 

@@ -67,7 +67,9 @@ def listen(address: str, port: int) -> socket.socket:
         ConfigError: If the address is not this computer's, or the port is taken.
     """
     if not 0 <= port <= LAST_PORT:
-        raise ConfigError(f"There is no port {port}; choose another --port, up to {LAST_PORT}.")
+        raise ConfigError(
+            f"There is no port {port}; choose another, port=NUMBER, up to {LAST_PORT}."
+        )
     try:
         kind = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)
         family, _, _, _, there = min(kind)  # IPv4, where a name means both
@@ -79,7 +81,8 @@ def listen(address: str, port: int) -> socket.socket:
     except OSError as error:
         reason = error.strerror or error
         raise ConfigError(
-            f"{address}:{port} cannot be listened at ({reason}); choose another --port or --address."
+            f"{address}:{port} cannot be listened at ({reason}); choose another, port=NUMBER "
+            "or address=NAME."
         ) from None
 
 

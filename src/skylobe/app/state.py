@@ -162,7 +162,9 @@ def open_state(
         DataError: If the tags or the map cannot be read.
     """
     if tags is None and index.is_remote:
-        raise ConfigError("Name a file for the tags with --tags; an object store cannot keep them.")
+        raise ConfigError(
+            "Name a file for the tags with tags=FILE; an object store cannot keep them."
+        )
     folder = index.folder.resolve()
     has_map = (folder / FOLDER / NOTE).is_file()
     return State(

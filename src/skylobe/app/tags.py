@@ -107,7 +107,7 @@ class TagStore:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise DataError(
                 f"{self.path}: not a file of tags that this version reads; move it away, or name "
-                "another file with --tags."
+                "another file with tags=FILE."
             ) from None
 
 

@@ -10,6 +10,7 @@ import safetensors.torch
 import torch
 from jaxtyping import Float, Float32
 
+from skylobe.classify import shown
 from skylobe.core import storage
 from skylobe.core.errors import CheckpointError
 from skylobe.core.vectors import as_unit
@@ -53,6 +54,15 @@ class Classifier:
     calibration: Calibration
     reference: Float32[np.ndarray, "train embedding"]
     provenance: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Say what it tells apart in a line."""
+        return f"Classifier({', '.join(self.class_names)}: {self.model.name})"
+
+    def _repr_html_(self) -> str:
+        return shown.classifier(
+            self.class_names, self.model.summary, self.calibration, self.provenance
+        )
 
     def vectors(self, image_set: ImageSet) -> Vectors:
         """Give each image the vector that the head reads."""
@@ -133,11 +143,16 @@ def load_classifier(folder: str | Path, *, device: str | torch.device = "cpu") -
 
     Raises:
         CheckpointError: If there is no classifier, or its files do not fit together.
+
+    >>> load_classifier("nowhere")
+    Traceback (most recent call last):
+        ...
+    skylobe.core.errors.CheckpointError: nowhere: holds no classifier; make one with skylobe.f...
     """
     folder = Path(folder)
     if not (folder / FILE).is_file():
         raise CheckpointError(
-            f"{folder}: holds no classifier; make one with skylobe finetune --out {folder}."
+            f"{folder}: holds no classifier; make one with skylobe.finetune(out={str(folder)!r})."
         )
     record = read_json(folder / FILE)
     model = load_model(folder, device=device)

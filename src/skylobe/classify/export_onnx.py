@@ -124,7 +124,7 @@ def _refuse(classifier: Classifier | None, n_views: int) -> None:
     if classifier.with_measures:
         raise ConfigError(
             "This classifier reads measures of shape, which an ONNX file cannot compute; make one "
-            "without them: skylobe finetune --settings.with_measures false."
+            "without them: skylobe.finetune(settings.with_measures=False)."
         )
     if n_views != classifier.n_views:
         raise ConfigError(

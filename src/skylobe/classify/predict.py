@@ -59,7 +59,7 @@ class Reading:
     pixel_scale: float | None = None
 
 
-def predict(
+def predict_files(
     classifier: Classifier,
     data: Any,  # noqa: ANN401  (a path, or a table of a library)
     out: Path,

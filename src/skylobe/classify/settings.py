@@ -1,7 +1,7 @@
-"""Settings of the fast budget."""
+"""Settings of the fast budget, and of the curve that an evaluation may draw."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -21,3 +21,18 @@ class AdaptConfig:
     with_measures: bool = True
     n_views: Literal[1, 8] = 8
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class CurveConfig:
+    """A label curve beside an evaluation: errors of the fast budget with ever more labels.
+
+    Args:
+        train: Labelled images to draw labels from, or whatever ``skylobe.load`` takes.
+        model: Encoder, or its name.
+        n_draws: Draws of each count of labels.
+    """
+
+    train: Any
+    model: Any = "skylobe-fast"
+    n_draws: int = 5

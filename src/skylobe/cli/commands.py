@@ -1,51 +1,50 @@
-"""What each command does: it loads, calls the function that does the work, and prints.
+"""The commands, and which function of the library each of them calls.
 
-Nothing is computed here. Modules that need torch are imported inside the functions, so that
-``skylobe --help``, which is made from these signatures and docstrings, is quick.
+A command reads its arguments, loads what they name, calls that one function, and prints. Nothing is
+computed here. Modules that need torch are imported inside the functions, so that ``skylobe --help``,
+which is made from these signatures and docstrings, is quick. They are named apart from the library's
+functions because the parser looks their names up in the package, which would load the others.
 """
 
-from collections.abc import Callable
+from skylobe.cli.corpora import corpus_command, render_command
+from skylobe.cli.data import cutout_command, fetch_command, surveys_command
+from skylobe.cli.evaluate import evaluate_command, probe_command, reproduce_command
+from skylobe.cli.info import info_command, quickstart_command
+from skylobe.cli.inspect import duplicates_command, map_command, outliers_command
+from skylobe.cli.options import Command
+from skylobe.cli.search import index_command, search_command
+from skylobe.cli.serve import serve_command
+from skylobe.cli.train import finetune_command, pretrain_command
+from skylobe.cli.use import convert_command, embed_command, predict_command
+from skylobe.learning.settings import PretrainConfig
+from skylobe.search.settings import MapSettings, SearchSettings, WaySettings
+from skylobe.sky.settings import CorpusDrawing, CorpusFetch, CutoutSettings
 
-from skylobe.cli.data import corpus, cutout, fetch, render, surveys
-from skylobe.cli.evaluate import evaluate, probe, reproduce
-from skylobe.cli.info import info, quickstart
-from skylobe.cli.search import draw_map, duplicates, index, outliers, search
-from skylobe.cli.serve import serve
-from skylobe.cli.train import finetune, pretrain
-from skylobe.cli.use import convert, embed_set, predict
-
-POSITIONAL = (
-    "fetch",
-    "reproduce",
-    "cutout",
-    "corpus",
-    "render",
-    "duplicates",
-    "outliers",
-    "map",
-    "convert",
-    "serve",
-)  # commands whose first argument has no option's name
-COMMANDS: dict[str, Callable[..., None]] = {
-    "fetch": fetch,
-    "surveys": surveys,
-    "cutout": cutout,
-    "corpus": corpus,
-    "render": render,
-    "pretrain": pretrain,
-    "embed": embed_set,
-    "probe": probe,
-    "finetune": finetune,
-    "evaluate": evaluate,
-    "predict": predict,
-    "convert": convert,
-    "index": index,
-    "search": search,
-    "duplicates": duplicates,
-    "outliers": outliers,
-    "map": draw_map,
-    "serve": serve,
-    "reproduce": reproduce,
-    "quickstart": quickstart,
-    "info": info,
+COMMANDS: dict[str, Command] = {
+    "fetch": Command(fetch_command, "skylobe.images.corpora:fetch", True),
+    "surveys": Command(surveys_command, "skylobe.sky.surveys:get"),
+    "cutout": Command(cutout_command, "skylobe:cutout", True, {"settings": CutoutSettings}),
+    "corpus": Command(corpus_command, "skylobe:fetch_corpus", True, {"settings": CorpusFetch}),
+    "render": Command(render_command, "skylobe:render", True, {"drawing": CorpusDrawing}),
+    "pretrain": Command(pretrain_command, "skylobe:pretrain", settings={"config": PretrainConfig}),
+    "embed": Command(embed_command, "skylobe:embed"),
+    "probe": Command(probe_command, "skylobe.scores.probing:probe"),
+    "finetune": Command(finetune_command, "skylobe:finetune"),
+    "evaluate": Command(evaluate_command, "skylobe:evaluate"),
+    "predict": Command(predict_command, "skylobe:predict"),
+    "convert": Command(convert_command, "skylobe.classify.export_onnx:export_onnx", True),
+    "index": Command(index_command, "skylobe:index"),
+    "search": Command(search_command, "skylobe:search", settings={"settings": SearchSettings}),
+    "duplicates": Command(duplicates_command, "skylobe.search.checks:duplicates", True),
+    "outliers": Command(outliers_command, "skylobe.search.checks:outliers", True),
+    "map": Command(map_command, "skylobe.search.mapping:draw_map", True, {"settings": MapSettings}),
+    "serve": Command(serve_command, "skylobe.app.server:serve", True, {"settings": WaySettings}),
+    "reproduce": Command(
+        reproduce_command,
+        "skylobe.experiments.reproducing:reproduce",
+        True,
+        forget=("finished_only",),
+    ),
+    "quickstart": Command(quickstart_command, "skylobe.experiments.quickstart:run"),
+    "info": Command(info_command, "skylobe.learning.about:about"),
 }

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Literal
 from rich.console import Console
 
 from skylobe.cli import terminal
-from skylobe.cli.options import Options, as_typed, device, load_for
+from skylobe.cli.options import Options, loaded
 
 if TYPE_CHECKING:
     from skylobe.experiments.registry import Name
 
 
-def probe(
+def probe_command(
     data: str,
     model: str = "skylobe-fast",
     n_labels: Sequence[int] = (36, 145),
@@ -38,19 +38,16 @@ def probe(
         options: Of the set, such as --options.subset confident.
         out: CSV file to write the same numbers to.
     """
-    from skylobe.models import embed, loading
-    from skylobe.scores import draws
-    from skylobe.scores.curves import label_curves, write_curves
+    from skylobe.models.loading import as_model
+    from skylobe.scores import probing
+    from skylobe.scores.curves import write_curves
 
-    trained = loading.load_model(model, device=device())
-    image_set = load_for(trained.preprocessing, data, options)
-    draws.train_and_test(image_set)  # refuses sets that cannot be probed before embedding
-    models = [trained, loading.untrained(trained)] if baseline else [trained]
-    vectors = {
-        one.name: embed.embed(one, image_set, n_views=n_views, progress=True).vectors
-        for one in models
-    }
-    curves = label_curves(image_set, vectors, n_labels, n_seeds=n_seeds, method=method)
+    encoder = as_model(model)
+    images = loaded(data, options, model=encoder)
+    curves = probing.probe(
+        encoder, images, n_labels, progress=True, n_views=n_views, n_seeds=n_seeds, method=method,
+        baseline=baseline,
+    )  # fmt: skip
     console = Console()
     console.print(terminal.errors(curves))
     console.print(
@@ -64,7 +61,7 @@ def probe(
         console.print(f"Numbers: {out}", soft_wrap=True)
 
 
-def evaluate(
+def evaluate_command(
     classifier: Path,
     data: str,
     split: str | None = None,
@@ -79,6 +76,8 @@ def evaluate(
     n_draws: int = 5,
     out: Path | None = None,
     scores: Path | None = None,
+    *,
+    typed: str = "",
 ) -> None:
     """Score a classifier on labelled sources: errors, calibration, abstentions, and a run report.
 
@@ -98,40 +97,39 @@ def evaluate(
         n_draws: Draws of each count of labels of the curve.
         out: HTML page to write; it needs no other file.
         scores: CSV file to write: a row per source with its classes, probabilities and novelty.
+        typed: The command as it was typed, for the report.
     """
-    typed = as_typed(evaluate, locals())  # before there are others than the arguments
-    from skylobe.classify import decide, fast_curves, sentences
-    from skylobe.classify import report as run_report
-    from skylobe.classify.classifier import load_classifier
-    from skylobe.classify.scores import summarise
-    from skylobe.models import loading
+    import skylobe
+    from skylobe.classify import decide, evaluating
+    from skylobe.classify.settings import CurveConfig
+    from skylobe.models.loading import as_model
 
-    loaded = load_classifier(classifier, device=device())
-    test_set = load_for(loaded.model.preprocessing, data, options, split)
-    found = decide.decide(loaded, test_set, level=level, seen=seen, allow_missing=allow_missing)
-    score = summarise(found)
-    console = Console()
-    console.print(terminal.facts(sentences.facts(score)))
-    console.print(terminal.rows(sentences.CLASS_COLUMNS, sentences.class_rows(score)))
-    curves = None
+    made = evaluating.as_classifier(classifier)
+    images = loaded(data, options, split, made.model)
+    curve = None
     if train is not None:
-        encoder = loading.load_model(model, device=device())
-        images = load_for(encoder.preprocessing, train, train_options, train_split)
-        curves = fast_curves.fast_curves(encoder, images, found.test_set, n_draws=n_draws)
-        console.print(terminal.errors(curves.points, intervals=False))
+        encoder = as_model(model)
+        labels = loaded(train, train_options, train_split, encoder)
+        curve = CurveConfig(labels, encoder, n_draws)
+    found = skylobe.evaluate(
+        made, images, level=level, seen=seen, allow_missing=allow_missing, curve=curve
+    )
+    console = Console()
+    console.print(terminal.facts(sentences.facts(found.score)))
+    console.print(terminal.rows(sentences.CLASS_COLUMNS, sentences.class_rows(found.score)))
+    if found.curves is not None:
+        console.print(terminal.errors(found.curves.points, intervals=False))
     if scores is not None:
-        decide.write_decisions(scores, found)
-        console.print(f"Sources: {scores}", soft_wrap=True)
+        decide.write_decisions(scores, found.decisions)
+        terminal.say(f"Sources: {scores}")
     if out is not None:
-        settings = {"data": data, "split": split or "all", "level": f"{level:g}", "seen": seen}
-        settings |= {name: str(one) for name, one in (options or {}).items()}
-        commands = tuple(filter(None, [loaded.provenance.get("command"), typed]))
-        report = sentences.RunReport(loaded, found, score, settings, commands, curves)
-        run_report.write(report, out)
-        console.print(f"Report: {out.resolve()}", soft_wrap=True)
+        asked = {"data": data, "split": split or "all", "level": f"{level:g}", "seen": seen}
+        asked |= {name: str(one) for name, one in (options or {}).items()}
+        evaluating.write_report(found, out, asked, typed)
+        terminal.say(f"Report: {out.resolve()}")
 
 
-def reproduce(
+def reproduce_command(
     experiment: "Name",
     model: str = "skylobe-fast",
     seeds: int = 10,
@@ -140,6 +138,8 @@ def reproduce(
     tiny: bool = False,
     finished_only: bool = False,
     out: Path | None = None,
+    *,
+    typed: str = "",
 ) -> None:
     """Repeat a table or figure of the paper, every test set counted on its own; a stopped run goes on.
 
@@ -154,28 +154,28 @@ def reproduce(
         tiny: One seed and a few steps of each training, to see that everything works.
         out: Markdown file whose section of this name is written, or replaced; its figures go into the
             folder figures beside it.
+        typed: The command as it was typed, for the section.
     """
-    typed = as_typed(reproduce, locals() | {"finished_only": False}, positional=True)
     import torch
 
+    import skylobe
     from skylobe.core import pages, plotting
     from skylobe.experiments import reproducing
     from skylobe.experiments.registry import ROOMS
     from skylobe.experiments.scale import TINY_IMAGES, Scale
-    from skylobe.models import loading
 
     scale = Scale(seeds, None if labels is None else tuple(labels), max_images)
     if tiny:
         scale = Scale(1, scale.labels, TINY_IMAGES)
     title, report = reproducing.reproduce(
         experiment,
-        loading.load_model(model),
+        skylobe.load_model(model),
         scale,
         together=torch.cuda.is_available(),
         finished_only=finished_only,
         progress=True,
     )
-    Console().print(report.text, soft_wrap=True, highlight=False, markup=False)
+    terminal.say(report.text)
     if out is not None:
         for name, figure in report.figures.items():
             plotting.save(figure, out.parent / "figures" / f"{name}.png")

@@ -6,11 +6,9 @@ from typing import Literal
 from rich.console import Console
 
 from skylobe.cli import terminal
-from skylobe.cli.options import device
-from skylobe.core.settings import to_dict
 
 
-def quickstart(
+def quickstart_command(
     out: Path = Path("report.html"),
     model: str = "skylobe-fast",
     n_views: Literal[1, 8] = 8,
@@ -25,30 +23,19 @@ def quickstart(
     from skylobe.experiments import quickstart
 
     quickstart.run(out, model, n_views=n_views)
-    Console().print(f"Report: {out.resolve()}", soft_wrap=True)
+    terminal.say(f"Report: {out.resolve()}")
 
 
-def info(model: str | None = None) -> None:
+def info_command(model: str | None = None) -> None:
     """Show versions, models, where data lives, and the device that would be used.
 
     Args:
         model: Show this model's card and preprocessing instead.
     """
-    from skylobe.core import storage, version
-    from skylobe.images import datasets
-    from skylobe.learning import card
-    from skylobe.models import loading
+    from skylobe.learning import about
 
+    facts, text = about.about(model)
     console = Console()
-    if model is not None:
-        loaded = loading.load_model(model)
-        console.print(terminal.facts(to_dict(loaded.preprocessing)))
-        console.print(card.split(loaded.card)[1], markup=False)
-        return
-    facts = version.versions() | {
-        "models": ", ".join(loading.shipped_models()) or "none",
-        "data sets": ", ".join(datasets.NAMES),
-        "cache": str(storage.cache_dir()),
-        "device": device(),
-    }
     console.print(terminal.facts(facts))
+    if text:
+        console.print(text, markup=False)

@@ -1,22 +1,21 @@
-"""The command line: parser, config files, exit codes; the other modules here do the work."""
+"""The command line: parser, config files, exit codes; the commands are in the other modules here."""
 
 import argparse
 import dataclasses
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from jsonargparse import ArgumentParser, Namespace, get_loader
+from jsonargparse import ArgumentParser, get_loader
 
 import skylobe
-from skylobe.cli.commands import COMMANDS, POSITIONAL
-from skylobe.cli.train import pretrain
+from skylobe.cli.commands import COMMANDS
+from skylobe.cli.messages import in_options, one_line
+from skylobe.cli.options import Command
 from skylobe.core.errors import ConfigError, SkylobeError
 from skylobe.learning.recipes import RECIPES, recipe
 from skylobe.learning.settings import PretrainConfig
 
-PARTS = [field.name for field in dataclasses.fields(PretrainConfig)]
 DEFAULT_RECIPE = "skylobe"
 INTERRUPTED = 130  # exit code of a command stopped with Ctrl-C
 
@@ -24,17 +23,22 @@ INTERRUPTED = 130  # exit code of a command stopped with Ctrl-C
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; an error is one sentence on stderr and its class's exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    command = ""
     try:
         parser = build_parser(_chosen_recipe(arguments))
         parsed = parser.parse_args(arguments)
-        _run(parser, parsed)
+        command = parsed.command
+        options = vars(parser.instantiate(parsed)[command])
+        COMMANDS[command].call(options)
     except SystemExit as stop:  # --help, --version, --print_config
         return int(stop.code or 0)
     except SkylobeError as error:
-        print(f"skylobe: {error}", file=sys.stderr)
+        own = _options(command) if command else set()
+        every = set().union(*map(_options, COMMANDS))
+        print(f"skylobe: {in_options(str(error), every, own, COMMANDS)}", file=sys.stderr)
         return error.exit_code
     except argparse.ArgumentError as error:
-        print(f"skylobe: {_one_line(str(error))}; see --help.", file=sys.stderr)
+        print(f"skylobe: {one_line(str(error), COMMANDS)}; see --help.", file=sys.stderr)
         return ConfigError.exit_code
     except KeyboardInterrupt:
         print("skylobe: stopped; run the same command again to go on.", file=sys.stderr)
@@ -55,40 +59,49 @@ def build_parser(recipe_name: str = DEFAULT_RECIPE) -> ArgumentParser:
         exit_on_error=False,
     )
     commands = parser.add_subcommands(dest="command")
-    for name, function in COMMANDS.items():
-        summary, _, _ = (function.__doc__ or "").partition("\n")
-        command = ArgumentParser(description=summary, exit_on_error=False)
-        command.add_argument("--config", action="config", help="YAML file of these options.")
-        if function is pretrain:
-            _add_recipe(command, recipe_name)
-        command.add_function_arguments(
-            function, as_group=False, as_positional=name in POSITIONAL, skip={"config"}
-        )
-        commands.add_subcommand(name, command, help=summary)
+    for name, command in COMMANDS.items():
+        summary, _, _ = (command.function.__doc__ or "").partition("\n")
+        made = _parser_of(command, summary)
+        if PretrainConfig in command.settings.values():
+            _start_from(made, recipe_name)
+        commands.add_subcommand(name, made, help=summary)
     return parser
 
 
-def _add_recipe(command: ArgumentParser, name: str) -> None:
-    """Offer every field of a pre-training config, with a recipe's values as defaults."""
-    settings = recipe(name)
+def _parser_of(command: Command, summary: str) -> ArgumentParser:
+    """Offer a command's own arguments, and the fields of the records of settings that it takes."""
+    made = ArgumentParser(description=summary, exit_on_error=False)
+    made.add_argument("--config", action="config", help="YAML file of these options.")
+    made.add_function_arguments(
+        command.function,
+        as_group=False,
+        as_positional=command.is_positional,
+        skip={"typed", *command.settings},
+    )
+    for kind in command.settings.values():
+        made.add_class_arguments(kind, as_group=False)
+    return made
+
+
+def _start_from(command: ArgumentParser, name: str) -> None:
+    """Give the fields of a pre-training config a recipe's values as defaults."""
     command.add_argument(
         "--recipe",
         type=str,
         default=name,
         help=f"Settings to start from: {' or '.join(RECIPES)}; files and options change them.",
     )
-    command.add_class_arguments(PretrainConfig)
-    command.set_defaults(dict(_flat(settings)))
+    command.set_defaults(dict(_flat(recipe(name))))
 
 
 def _flat(settings: PretrainConfig) -> Iterator[tuple[str, object]]:
     """List a config's values by the name of their option."""
-    for part in PARTS:
-        value = getattr(settings, part)
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
         if dataclasses.is_dataclass(value):
-            yield from ((f"{part}.{name}", one) for name, one in vars(value).items())
+            yield from ((f"{field.name}.{name}", one) for name, one in vars(value).items())
         else:
-            yield part, value
+            yield field.name, value
 
 
 def _chosen_recipe(arguments: Sequence[str]) -> str:
@@ -107,18 +120,11 @@ def _chosen_recipe(arguments: Sequence[str]) -> str:
     return str(chosen or DEFAULT_RECIPE)
 
 
-def _run(parser: ArgumentParser, parsed: Namespace) -> None:
-    options = vars(parser.instantiate(parsed)[parsed.command])
-    del options["config"]
-    if parsed.command == "pretrain":
-        options["config"] = PretrainConfig(**{part: options.pop(part) for part in PARTS})
-        del options["recipe"]
-    COMMANDS[parsed.command](**options)
-
-
-def _one_line(message: str) -> str:
-    """Squeeze the parser's message into a line that names options as they are typed."""
-    line = " ".join(message.split()).rstrip(".")
-    line = re.sub(r'Parser key "([^"]+)":', r"--\1:", line)
-    line = re.sub(rf"\b({'|'.join(COMMANDS)})\.(\w+)", r"--\2", line)
-    return re.sub(r"a <class '(\w+)'>", r"\1", line).replace("a typing.Literal", "one of ")
+def _options(command: str) -> set[str]:
+    """Name the options of a command, fields of nested records with their dots."""
+    names = set(COMMANDS[command].own)
+    for kind in COMMANDS[command].settings.values():
+        names |= {field.name for field in dataclasses.fields(kind)}
+        if kind is PretrainConfig:
+            names |= {name for name, _ in _flat(recipe(DEFAULT_RECIPE))}
+    return names

@@ -1,112 +1,117 @@
-"""What the commands share: options of data sets, the device, ways into an index, a call as it is typed."""
+"""What the commands share: options of data sets, commands with their settings, a call as it is typed."""
 
+import dataclasses
 import inspect
 import json
 import shlex
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from astropy.coordinates import SkyCoord
-
     from skylobe.images.image_set import ImageSet
     from skylobe.models.model import Model
-    from skylobe.models.settings import Preprocessing
-    from skylobe.search.queries import Doors
-    from skylobe.search.store import SourceIndex
-    from skylobe.sky.cutout import Cutout
+
+Value = bool | int | float | str | list[Any] | dict[str, Any] | None
+Options = dict[str, Value]  # of a data set or a budget; what takes them says which there are
 
 
-Options = dict[str, Any]  # of a data set, as datasets.load takes them
-
-
-def device() -> str:
-    """Name the device that models are put on."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def load_for(
-    preprocessing: "Preprocessing", data: str, options: Options | None, split: str | None = None
+def loaded(
+    data: str, options: Options | None, split: str | None = None, model: "Model | None" = None
 ) -> "ImageSet":
-    """Load a set with the scaling of the model that will look at it; published sets have their own."""
-    from skylobe.images import datasets
-    from skylobe.images.scaling import ScalingConfig
-
-    own = dict(options or {})
-    if data not in datasets.NAMES and preprocessing.scaling != ScalingConfig():
-        own.setdefault("scaling", preprocessing.scaling)
-    return datasets.load(data, split=split, **own)
-
-
-def model_of(opened: "SourceIndex", model: str | None) -> "Model":
-    """Load the model that is named, or the one whose name the index keeps."""
-    from skylobe.models import loading
-
-    loaded = loading.load_model(model or opened.note.model, device=device())
-    opened.require(loaded)
-    return loaded
-
-
-def fetcher(
-    survey: str | None,
-    size: float,
-    service: str | None,
-    mosaics: Path | None,
-    base_url: str | None,
-) -> "Callable[[SkyCoord], Cutout] | None":
-    """Make the function that fetches the image of a position; none without a survey."""
-    if survey is None:
-        return None
-    from skylobe.sky import fetching
-
-    return partial(
-        fetching.fetch,
-        survey=survey,
-        size=size,
-        service=service,
-        mosaics=mosaics,
-        base_url=base_url,
-    )
-
-
-def doors(
-    opened: "SourceIndex",
-    model: str | None,
-    fetch: "Callable[[SkyCoord], Cutout] | None",
-    same_source: float,
-    *,
-    resolve: bool,
-) -> "Doors":
-    """Open the ways into an index; the model is loaded when an image is embedded first."""
-    from skylobe.search.queries import Doors
-
-    return Doors(opened, lambda: model_of(opened, model), fetch, same_source, resolve)
-
-
-def as_typed(
-    function: Callable[..., None], given: dict[str, Any], *, positional: bool = False
-) -> str:
-    """Write a call as the command that makes it, without options that are as by default.
+    """Load the set that a command names.
 
     Args:
-        function: The command.
-        given: Its arguments by name.
-        positional: Whether arguments without a default are typed without their name.
+        data: Its name, or a path.
+        options: Of the set; ``split`` may be one of them.
+        split: The same as an option of the command.
+        model: That will look at it, with its scaling.
     """
-    words = ["skylobe", function.__name__]
-    for option, parameter in inspect.signature(function).parameters.items():
-        value = given[option]
-        if value == parameter.default:
-            continue
-        if positional and parameter.default is parameter.empty:
-            words.append(str(value))
-            continue
-        parts = value.items() if isinstance(value, dict) else [(None, value)]
-        for key, one in parts:
-            text = str(one) if isinstance(one, str | Path) else json.dumps(one)
-            words += [f"--{option}" + (f".{key}" if key else ""), text]
-    return shlex.join(words)
+    import skylobe
+
+    given: dict[str, Any] = dict(options or {})
+    if split is not None:
+        given["split"] = split
+    if model is None:
+        return skylobe.load(data, **given)
+    from skylobe.models.inputs import images_for
+
+    return images_for(model.preprocessing, data, **given)
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """A command of the terminal.
+
+    Args:
+        function: Reads its arguments, calls one function of the library, prints.
+        calls: That function, as ``module:name``.
+        is_positional: Whether its first argument has no option's name.
+        settings: Records of settings by the name of the argument that takes them; their fields are options
+            like the function's own arguments.
+        forget: Options that are left out where the call is written down.
+    """
+
+    function: Callable[..., None]
+    calls: str
+    is_positional: bool = False
+    settings: Mapping[str, type] = dataclasses.field(default_factory=dict)
+    forget: tuple[str, ...] = ()
+
+    @property
+    def own(self) -> dict[str, inspect.Parameter]:
+        """The function's arguments that are options."""
+        parameters = inspect.signature(self.function).parameters
+        hidden = {*self.settings, "typed"}
+        return {name: one for name, one in parameters.items() if name not in hidden}
+
+    def call(self, options: dict[str, Any]) -> None:
+        """Call the function with what was parsed."""
+        given = {
+            name: _unfolded(one) if isinstance(one, dict) else one for name, one in options.items()
+        }
+        for name, kind in self.settings.items():
+            fields = [field.name for field in dataclasses.fields(kind)]
+            given[name] = kind(**{field: given.pop(field) for field in fields})
+        for name in {"config", "recipe"} - set(inspect.signature(self.function).parameters):
+            given.pop(name, None)  # read already
+        if "typed" in inspect.signature(self.function).parameters:
+            given["typed"] = self.typed(options)
+        self.function(**given)
+
+    def typed(self, options: Mapping[str, Any]) -> str:
+        """Write a call as it is typed, without options that are as by default."""
+        words = ["skylobe", self.function.__name__.removesuffix("_command")]
+        defaults = {name: one.default for name, one in self.own.items()}
+        for kind in self.settings.values():
+            defaults |= {name: getattr(kind(), name) for name in _fields(kind)}
+        for name, value in options.items():
+            if name in (*self.forget, "config") or value == defaults.get(
+                name, inspect.Parameter.empty
+            ):
+                continue
+            if self.is_positional and name == next(iter(self.own)):
+                words.append(str(value))
+                continue
+            for key, one in value.items() if isinstance(value, dict) else [(None, value)]:
+                text = str(one) if isinstance(one, str | Path) else json.dumps(one)
+                words += [f"--{name}" + (f".{key}" if key else ""), text]
+        return shlex.join(words)
+
+
+def _unfolded(options: Options) -> Options:
+    """Put ``{"scaling.method": "asinh"}`` as ``{"scaling": {"method": "asinh"}}``.
+
+    >>> _unfolded({"scaling.method": "asinh", "scaling.n_sigma": 2, "subset": "all"})
+    {'scaling': {'method': 'asinh', 'n_sigma': 2}, 'subset': 'all'}
+    """
+    made: Options = {}
+    for name, value in options.items():
+        first, _, rest = name.partition(".")
+        inner = made.get(first)
+        made[first] = {**(inner if isinstance(inner, dict) else {}), rest: value} if rest else value
+    return made
+
+
+def _fields(kind: type) -> list[str]:
+    return [field.name for field in dataclasses.fields(kind)]

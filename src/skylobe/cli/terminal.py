@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -11,8 +12,19 @@ if TYPE_CHECKING:
 
     from skylobe.images.image_set import ImageSet
     from skylobe.scores.curves import CurvePoint
-    from skylobe.search.exact import Neighbours
+    from skylobe.sky.corpus.selection import Step
     from skylobe.sky.surveys import Survey
+
+
+def say(text: str) -> None:
+    """Print a line as it is, however long."""
+    Console().print(text, soft_wrap=True, highlight=False, markup=False)
+
+
+def steps(taken: "Sequence[Step]") -> Table:
+    """Tabulate a selection: what each step took out and left."""
+    lines = [(one.name, f"{one.removed:,}", f"{one.left:,}") for one in taken]
+    return rows(("step", "removed", "left"), lines)
 
 
 def facts(named: dict[str, Any]) -> Table:
@@ -50,24 +62,6 @@ def errors(curves: "dict[str, list[CurvePoint]]", *, intervals: bool = True) -> 
             if intervals:
                 cells.append(f"{low:.1f}–{high:.1f}")
         table.add_row(*cells)
-    return table
-
-
-def neighbours(image_set: "ImageSet", neighbours: "Neighbours") -> Table:
-    """Tabulate neighbours, nearest first: name, similarity, class and position where known."""
-    table = Table("source", box=box.SIMPLE)
-    table.add_column("S", justify="right")
-    rows = neighbours.rows[0]
-    columns = [neighbours.source_ids[0], [f"{one:.4f}" for one in neighbours.similarity[0]]]
-    if image_set.labels is not None:
-        table.add_column("class")
-        names = dict(enumerate(image_set.class_names))
-        columns.append([names.get(one, "") for one in image_set.labels[rows].tolist()])
-    if image_set.positions is not None:
-        table.add_column("ra, dec (J2000)")
-        columns.append(image_set.positions[rows].to_string("hmsdms", precision=1))
-    for row in zip(*columns, strict=True):
-        table.add_row(*map(str, row))
     return table
 
 

@@ -1,17 +1,15 @@
 """Commands that train: an encoder without labels, a classifier with a few."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from rich.console import Console
-
-from skylobe.cli.options import Options, as_typed, load_for
-from skylobe.core.settings import to_dict
+from skylobe.cli import terminal
+from skylobe.cli.options import Options, loaded
 from skylobe.learning.settings import PretrainConfig
-from skylobe.learning.tuning_settings import FinetuneConfig
 
 
-def pretrain(
+def pretrain_command(
     corpus: str,
     out: Path,
     *,
@@ -36,24 +34,20 @@ def pretrain(
             start from; random weights by default.
         name: Name of the model; the folder's by default.
     """
-    from skylobe.images import datasets
-    from skylobe.learning import pretrain as pretraining
+    import skylobe
     from skylobe.learning.devices import in_turn
-    from skylobe.models import loading
-    from skylobe.models.precision import flush_denormals
 
-    with flush_denormals():
+    with in_turn(out):  # the first process makes what is kept, the others find it
         watched = None
-        with in_turn(out):  # the first process makes what is kept, the others find it
-            if monitor_set is not None:
-                watched = datasets.load(monitor_set, **(monitor_options or {}))
-            images = datasets.load(corpus, **(corpus_options or {}))
-            model = None if start is None else loading.load_model(start)
-        pretraining.pretrain(images, out, config, monitor_set=watched, start=model, name=name)
-    Console().print(f"Model: {out / 'model'}", soft_wrap=True)
+        if monitor_set is not None:
+            watched = loaded(monitor_set, monitor_options)
+        images = loaded(corpus, corpus_options)
+        model = None if start is None else skylobe.load_model(start)
+    skylobe.pretrain(images, out, config, monitor_set=watched, start=model, name=name)
+    terminal.say(f"Model: {out / 'model'}")
 
 
-def finetune(
+def finetune_command(
     data: str,
     out: Path,
     model: str = "skylobe-fast",
@@ -62,6 +56,8 @@ def finetune(
     split: str | None = None,
     settings: Options | None = None,
     options: Options | None = None,
+    *,
+    typed: str = "",
 ) -> None:
     """Make a classifier from a labelled set; the same command again goes on where it stopped.
 
@@ -75,28 +71,19 @@ def finetune(
         settings: Changes to the recipe, such as --settings.n_blocks 1, or of the fast budget
             (method, with_measures, n_views, seed).
         options: Of the set, such as --options.subset confident.
+        typed: The command as it was typed, for the record.
     """
-    typed = as_typed(finetune, locals())  # before there are others than the arguments
-    from skylobe.classify import adapt, classifier
-    from skylobe.classify import finetune as finetuning
-    from skylobe.classify.settings import AdaptConfig
-    from skylobe.core.settings import from_dict
-    from skylobe.learning.recipes import finetune_recipe
-    from skylobe.models import loading
+    import skylobe
+    from skylobe.classify import budgets, classifier
 
-    loaded = loading.load_model(model)
-    image_set = load_for(loaded.preprocessing, data, options, split)
-    if budget == "fast":
-        made = adapt.adapt(loaded, image_set, from_dict(AdaptConfig, settings or {}))
-    else:
-        config = from_dict(FinetuneConfig, to_dict(finetune_recipe(recipe)) | (settings or {}))
-        made = finetuning.finetune(loaded, image_set, config, folder=out, progress=True)
-    made.provenance["command"] = typed
-    classifier.save_classifier(made, out)
-    console = Console()
-    console.print(f"Classifier of {', '.join(made.class_names)}: {out}", soft_wrap=True)
+    config = budgets.settings_of(budget, settings, recipe)
+    encoder = skylobe.load_model(model)
+    images = loaded(data, options, split, encoder)
+    made = skylobe.finetune(encoder, images, budget=budget, settings=config, out=out, progress=True)
+    noted = replace(made, provenance=made.provenance | {"command": typed})
+    classifier.save_classifier(noted, out)
+    terminal.say(f"Classifier of {', '.join(made.class_names)}: {out}")
     if len(made.calibration.scores) == 0:
-        console.print(
-            "Not calibrated: no labels were kept out; give --settings.validation_share 0.2.",
-            soft_wrap=True,
+        terminal.say(
+            "Not calibrated: no labels were kept out; give --settings.validation_share 0.2."
         )

@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import Literal
 
-from rich.console import Console
+from skylobe.cli import terminal
+from skylobe.cli.options import Options, loaded
 
-from skylobe.cli.options import Options, device, load_for
 
-
-def embed_set(
+def embed_command(
     data: str,
     out: Path,
     model: str = "skylobe-fast",
@@ -26,18 +25,16 @@ def embed_set(
         n_views: 1, or 8 to average over quarter turns and mirror images.
         options: Of the set, such as --options.subset confident.
     """
-    from skylobe.models import embed, loading
-    from skylobe.models import embeddings as results
+    import skylobe
+    from skylobe.models.loading import as_model
 
-    loaded = loading.load_model(model, device=device())
-    image_set = load_for(loaded.preprocessing, data, options, split)
-    embeddings = embed.embed(loaded, image_set, n_views=n_views, progress=True)
-    results.write_embeddings(out, embeddings, image_set)
-    width = embeddings.vectors.shape[1]
-    Console().print(f"{len(embeddings)} embeddings of {width} features: {out}", soft_wrap=True)
+    encoder = as_model(model)
+    images = loaded(data, options, split, encoder)
+    made = skylobe.embed(encoder, images, n_views=n_views, out=out, progress=True)
+    terminal.say(f"{len(made)} embeddings of {made.vectors.shape[1]} features: {out}")
 
 
-def predict(
+def predict_command(
     data: Path,
     classifier: Path,
     out: Path,
@@ -54,20 +51,17 @@ def predict(
             whose set is not one class.
         pixel_scale: Arcsec per pixel; read off each file by default.
     """
-    from skylobe.classify import predict as predicting
-    from skylobe.classify.classifier import load_classifier
+    import skylobe
 
-    loaded = load_classifier(classifier, device=device())
-    done = predicting.predict(
-        loaded, data, out, level=level, pixel_scale=pixel_scale, progress=True
+    done = skylobe.predict(
+        classifier, data, out, level=level, pixel_scale=pixel_scale, progress=True
     )
-    Console().print(
-        f"{done.n_sources} sources, {done.n_failed} failed, {done.n_abstained} undecided: {out}",
-        soft_wrap=True,
+    terminal.say(
+        f"{done.n_sources} sources, {done.n_failed} failed, {done.n_abstained} undecided: {out}"
     )
 
 
-def convert(
+def convert_command(
     model: str, out: Path = Path("model.onnx"), n_views: Literal[1, 8] | None = None
 ) -> None:
     """Write a model or classifier as an ONNX file, for software without skylobe and torch.
@@ -80,13 +74,10 @@ def convert(
         n_views: 8 averages over quarter turns and mirror images inside the file; a classifier's own
             number by default, else 1.
     """
+    import skylobe
     from skylobe.classify import classifier, export_onnx
-    from skylobe.models import loading
 
-    made = (
-        classifier.load_classifier(model)
-        if (Path(model) / classifier.FILE).is_file()
-        else loading.load_model(model)
-    )
+    is_classifier = (Path(model) / classifier.FILE).is_file()
+    made = skylobe.load_classifier(model) if is_classifier else skylobe.load_model(model)
     export_onnx.export_onnx(made, out, n_views=n_views)
-    Console().print(f"{out.stat().st_size / 1e6:.1f} MB: {out}", soft_wrap=True)
+    terminal.say(f"{out.stat().st_size / 1e6:.1f} MB: {out}")

@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 import torch
 from astropy.coordinates import SkyCoord
+from astropy.table import QTable
 from numpy.typing import NDArray
 
+from skylobe.core import notebook
 from skylobe.core.errors import DataError
+from skylobe.core.results import as_pandas
+from skylobe.core.units import unit_of
+from skylobe.images import thumbnails
 from skylobe.images.scaling import ScalingConfig
 
 if TYPE_CHECKING:
@@ -123,6 +128,64 @@ class ImageSet:
             peaks.append(part.amax((1, 2, 3)))
         peak = torch.cat(peaks)
         return bool(0 < peak.median() < FAINT)
+
+    def __repr__(self) -> str:
+        """Say what it holds in a line; its images are many."""
+        return f"ImageSet({self.name!r}: {self.summary})"
+
+    def _repr_html_(self) -> str:
+        pictures = self.pictures()
+        captions = [
+            [one for one in each if one]
+            for each in zip(self.source_ids.tolist(), self.class_of, strict=True)
+        ]
+        hidden = notebook.more(len(self) - len(pictures), "images")
+        return notebook.frame(self.name, self.summary, notebook.strip(pictures, captions), hidden)
+
+    @property
+    def summary(self) -> str:
+        """How many images of what, and of which classes."""
+        height, width = self.images.shape[2:]
+        scale = "" if self.pixel_scale is None else f" of {self.pixel_scale:g}″"
+        survey = "" if self.survey == "unknown" else f", {self.survey}"
+        text = f"{len(self):,} images of {width} × {height} pixels{scale}{survey}"
+        if self.labels is None:
+            return text
+        counts = [f"{(self.labels == n).sum():,} {one}" for n, one in enumerate(self.class_names)]
+        return f"{text}; {', '.join(counts)}"
+
+    def pictures(self) -> list[str]:
+        """Give the first images' centres as pictures that a page can show, ``notebook.MOST`` at most."""
+        planes = self.images[: notebook.MOST, 0].numpy()
+        return [thumbnails.of_centre(one, self.pixel_scale) for one in planes]
+
+    @property
+    def class_of(self) -> list[str]:
+        """Name each source's class, empty where it is unknown."""
+        if self.labels is None:
+            return [""] * len(self)
+        names = [*self.class_names, ""]  # −1 takes the last
+        return [names[one] for one in self.labels]
+
+    def to_table(self) -> QTable:
+        """Give astropy's table of what is known of each source; images are no column of it."""
+        table = QTable({"id": self.source_ids})
+        if self.positions is not None:
+            there = self.positions.icrs
+            table["ra"], table["dec"] = there.ra.to("deg"), there.dec.to("deg")
+        if self.labels is not None:
+            table["label"] = np.array(self.class_of, dtype=np.str_)
+        if self.splits is not None:
+            table["split"] = self.splits
+        for name, values in self.columns.items():
+            if name not in table.colnames:
+                unit = unit_of(name) if values.dtype.kind == "f" else None
+                table[name] = values if unit is None else np.ma.filled(values, np.nan) * unit
+        return table
+
+    def to_pandas(self) -> Any:  # noqa: ANN401  (pandas is optional)
+        """Give the same as a DataFrame, in degrees and arcsec."""
+        return as_pandas(self.to_table())
 
     def select(self, which: NDArray[np.bool_] | NDArray[np.integer] | Sequence[int]) -> "ImageSet":
         """Keep the sources of a boolean mask or a list of row numbers, in that order."""

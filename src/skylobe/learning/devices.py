@@ -148,7 +148,7 @@ def explained(batch_size: int, kept: Callable[[], str]) -> Iterator[None]:
         if any(one.__name__ == "TorchDynamoException" for one in type(error).__mro__):
             raise ConfigError(
                 f"The step cannot be compiled here ({type(error).__name__}); {kept()}. Run the same "
-                "command with --train.compile false."
+                "command with train.compile=False."
             ) from error
         raise
 

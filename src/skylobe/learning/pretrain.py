@@ -6,6 +6,7 @@ the fingerprint of its data are written before the first step, and the model aft
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from rich.progress import track
 from skylobe.core import storage
 from skylobe.core.errors import ConfigError, DataError
 from skylobe.core.fingerprints import fingerprint
+from skylobe.images import datasets
 from skylobe.images.cutting import fitted
 from skylobe.images.image_set import ImageSet
 from skylobe.images.morphology import measure
@@ -22,10 +24,12 @@ from skylobe.learning.feeding import image_rows
 from skylobe.learning.loop import Trainer
 from skylobe.learning.methods import build_method
 from skylobe.learning.monitor import watching
+from skylobe.learning.recipes import recipe
 from skylobe.learning.record import describe, settle
 from skylobe.learning.settings import PretrainConfig
 from skylobe.learning.supply import Supply
 from skylobe.models.encoder import Encoder, build_encoder
+from skylobe.models.loading import load_model
 from skylobe.models.model import Model, save_model
 from skylobe.models.precision import flush_denormals
 from skylobe.models.prepare import at_width, corpus_statistics, prepare
@@ -35,25 +39,26 @@ from skylobe.sky.matching import EVALUATION_RADIUS, near
 
 @flush_denormals()
 def pretrain(
-    corpus: ImageSet,
-    out: Path,
-    config: PretrainConfig,
+    corpus: Any,  # noqa: ANN401  (whatever datasets.load takes)
+    out: str | Path,
+    config: PretrainConfig | str = "skylobe",
     *,
-    monitor_set: ImageSet | None = None,
-    start: Model | None = None,
+    monitor_set: Any = None,  # noqa: ANN401
+    start: Model | str | Path | None = None,
     name: str | None = None,
 ) -> Model:
     """Pre-train an encoder on unlabelled images; go on where an earlier call was stopped.
 
     Args:
-        corpus: Unlabelled images, or physical pixels with a pixel scale; labels, if any, are not looked
-            at.
+        corpus: Unlabelled images, or whatever ``skylobe.load`` takes, physical pixels with a pixel scale
+            included; labels, if any, are not looked at.
         out: Folder of the run: settings, logs, training state and, at the end, the model in
             ``out/model``.
-        config: Everything that defines the run.
-        monitor_set: Labelled images for the linear probe and nearest neighbours during training.
-        start: Model whose weights the encoder starts from; random weights by default. Images are
-            standardised by the new corpus' own mean and standard deviation.
+        config: Everything that defines the run; or the name of a recipe, ``"skylobe"`` or ``"paper"``.
+        monitor_set: Labelled images, or whatever ``skylobe.load`` takes, for the linear probe and nearest
+            neighbours during training.
+        start: Model, or its name, whose weights the encoder starts from; random weights by default.
+            Images are standardised by the new corpus' own mean and standard deviation.
         name: Name of the model; the folder's by default.
 
     Raises:
@@ -62,10 +67,22 @@ def pretrain(
         CheckpointError: If ``out`` holds a run with other settings or other data.
         CollapseError: If the features become constant or the loss is no longer a number.
         DeviceMemoryError: If the device's memory is full.
+
+    >>> from skylobe.learning.settings import TrainConfig
+    >>> from skylobe.models.settings import EncoderConfig
+    >>> sky = np.random.default_rng(0).random((16, 60, 60))
+    >>> images = datasets.load(sky, pixel_scale=1.8)
+    >>> config = PretrainConfig(
+    ...     EncoderConfig(14, "fast", 8), train=TrainConfig(epochs=1, batch_size=8, accelerator="cpu")
+    ... )
+    >>> pretrain(images, getfixture("tmp_path") / "mine", config).encoder.n_features
+    Pre-training ...
+    64
     """
-    refuse_overlap(corpus, monitor_set)
-    refuse_corrupt(corpus)
-    corpus = fitted(corpus, corpus.scaling)
+    out, config = Path(out), recipe(config) if isinstance(config, str) else config
+    monitor_set = None if monitor_set is None else datasets.load(monitor_set)
+    start = load_model(start) if isinstance(start, str | Path) else start
+    corpus = _sound(datasets.load(corpus), monitor_set)
     encoder = first_encoder(config, start)
     preprocessing = preprocessing_of(corpus, config)
     record = describe(corpus, config, monitor_set, start)
@@ -95,6 +112,13 @@ def pretrain(
     return model
 
 
+def _sound(corpus: ImageSet, monitor_set: ImageSet | None) -> ImageSet:
+    """Refuse a corpus that cannot be trained on, and normalise physical pixels."""
+    refuse_overlap(corpus, monitor_set)
+    refuse_corrupt(corpus)
+    return fitted(corpus, corpus.scaling)
+
+
 def first_encoder(config: PretrainConfig, start: Model | None = None) -> Encoder:
     """Give the encoder that a training begins with.
 
@@ -108,8 +132,8 @@ def first_encoder(config: PretrainConfig, start: Model | None = None) -> Encoder
             raise ConfigError(
                 f"{start.name} is a ResNet-{has.depth} of width {has.width} with the {has.stem} stem, and "
                 f"the settings ask for a ResNet-{wanted.depth} of width {wanted.width} with the "
-                f"{wanted.stem} stem; give --encoder.depth {has.depth} --encoder.width {has.width} "
-                f"--encoder.stem {has.stem}."
+                f"{wanted.stem} stem; give encoder.depth={has.depth} encoder.width={has.width} "
+                f"encoder.stem={has.stem}."
             )
         encoder.load_state_dict(start.encoder.state_dict())
     return encoder
@@ -175,7 +199,7 @@ def refuse_overlap(corpus: ImageSet, monitor_set: ImageSet | None) -> None:
         raise ConfigError(
             f"{shared.sum()} images of {corpus.name}, {corpus.source_ids[shared][0]} among them, "
             f"show sources of {monitor_set.name}, which is monitored on; leave them out "
-            "with skylobe corpus --exclude, or Exclusion.allows."
+            "with exclude where the corpus is made, or Exclusion.allows."
         )
 
 

@@ -79,6 +79,6 @@ def _binding(settings: dict[str, Any]) -> PretrainConfig:
 
 def _not_this_run(out: Path, part: str) -> CheckpointError:
     return CheckpointError(
-        f"{out}: holds a run with another {part}; choose a new folder with --out, or "
+        f"{out}: holds a run with another {part}; choose a new folder, out=FOLDER, or "
         "give the settings in its config.json."
     )

@@ -1,5 +1,8 @@
 """Image sets to embeddings: frozen encoder, evaluation mode, one view or eight."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -8,10 +11,11 @@ from torch import Tensor
 
 from skylobe.core.errors import ConfigError, DataError
 from skylobe.images.cutting import fitted
-from skylobe.images.image_set import ImageSet
-from skylobe.models.embeddings import Embeddings
+from skylobe.models.embeddings import Embeddings, write_embeddings
 from skylobe.models.encoder import Encoder
 from skylobe.models.inference import fastest
+from skylobe.models.inputs import images_for
+from skylobe.models.loading import as_model
 from skylobe.models.model import Model
 from skylobe.models.prepare import prepare
 
@@ -19,10 +23,11 @@ FULL_PASS = 128  # views; fewer leave a CPU's multipliers idle
 
 
 def embed(
-    model: Model,
-    image_set: ImageSet,
+    model: Model | str | Path,
+    images: Any,  # noqa: ANN401  (whatever datasets.load takes)
     *,
     n_views: int = 1,
+    out: str | Path | None = None,
     batch_size: int = 256,
     progress: bool = False,
 ) -> Embeddings:
@@ -32,20 +37,30 @@ def embed(
     by a cosine of up to 0.001.
 
     Args:
-        model: Encoder with its preprocessing; computed where the encoder's weights are.
-        image_set: Images of any width, or physical pixels with a pixel scale; they are brought to the
+        model: Encoder with its preprocessing; computed where the encoder's weights are. Or its name.
+        images: ``ImageSet`` of any width, or whatever ``skylobe.load`` takes; they are brought to the
             encoder's scaling and grid first.
         n_views: 1 uses each image as it is; 8 averages over its quarter turns and mirror images,
             so that the embedding does not depend on them.
+        out: Parquet file to write as well: ``source_id``, ``embedding``, and ``label``, ``ra``, ``dec``
+            where known.
         batch_size: Images per pass.
         progress: Show a progress bar.
 
     Raises:
         DataError: If the set is empty, or physical without a pixel scale.
         ConfigError: If ``n_views`` is neither 1 nor 8, or the images were made with another scaling.
+
+    >>> from skylobe.images import datasets
+    >>> row, column = np.mgrid[-40:40, -40:40]
+    >>> image_set = datasets.load(np.exp(-(row**2 + column**2) / 30), pixel_scale=1.8)
+    >>> embed("skylobe-fast", image_set)
+    Embeddings(1 vectors of 512 numbers by skylobe-fast, one view)
     """
     if n_views not in (1, 8):
         raise ConfigError(f"n_views is {n_views}; choose 1 or 8.")
+    model = as_model(model)
+    image_set = images_for(model.preprocessing, images)
     if len(image_set) == 0:
         raise DataError(f"{image_set.name}: no images to embed; check the split and the selection.")
     image_set = fitted(image_set, model.preprocessing.scaling)
@@ -61,7 +76,10 @@ def embed(
         for batch in track(batches, description="Embedding", disable=not progress)
     ]
     vectors = torch.cat(parts).numpy().astype(np.float32)
-    return Embeddings(vectors, image_set.source_ids, model.name, n_views)
+    embeddings = Embeddings(vectors, image_set.source_ids, model.name, n_views)
+    if out is not None:
+        write_embeddings(Path(out), embeddings, image_set)
+    return embeddings
 
 
 @torch.inference_mode()

@@ -7,14 +7,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from astropy.table import QTable
 from jaxtyping import Float32
 from numpy.typing import NDArray
 
-from skylobe.core import storage
+from skylobe.core import notebook, storage
 from skylobe.core.errors import DataError
+from skylobe.core.results import data_frame
 from skylobe.core.stored import free_name, nullable
 from skylobe.core.tables import read_catalogue
 from skylobe.images.image_set import ImageSet
+
+N_SHOWN = 8  # sources and features that a notebook shows
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,41 @@ class Embeddings:
 
     def __len__(self) -> int:
         return len(self.vectors)
+
+    def __repr__(self) -> str:
+        """Say what they are in a line."""
+        return f"Embeddings({self.summary})"
+
+    def _repr_html_(self) -> str:
+        n = min(len(self), N_SHOWN)
+        first = zip(self.source_ids[:n], self.vectors[:n, :N_SHOWN], strict=True)
+        head = [
+            "source_id",
+            *(f"{column}" for column in range(min(N_SHOWN, self.vectors.shape[1]))),
+        ]
+        lines = [[str(name), *map(float, vector)] for name, vector in first]
+        table = notebook.grid(head, lines) + notebook.more(len(self) - n, "sources")
+        return notebook.frame("Embeddings", self.summary, table)
+
+    @property
+    def summary(self) -> str:
+        """How many there are and what made them."""
+        views = f"{self.n_views} views" if self.n_views > 1 else "one view"
+        count, width = self.vectors.shape
+        return f"{count:,} vectors of {width} numbers by {self.model_name}, {views}"
+
+    def to_table(self) -> QTable:
+        """Give astropy's table: ``source_id`` and ``embedding``, a vector per row."""
+        return QTable({"source_id": self.source_ids, "embedding": self.vectors})
+
+    def to_pandas(self) -> Any:  # noqa: ANN401  (pandas is optional)
+        """Give a DataFrame with a row per source and a column per feature, ``e0``, ``e1`` and so on.
+
+        Raises:
+            MissingExtraError: If pandas is not installed.
+        """
+        names = [f"e{column}" for column in range(self.vectors.shape[1])]
+        return data_frame(self.vectors, index=self.source_ids, columns=names)
 
 
 def write_embeddings(path: Path, embeddings: Embeddings, image_set: ImageSet) -> Path:

@@ -22,6 +22,16 @@ def shipped_models() -> list[str]:
     return sorted(one.name for one in folder.iterdir() if (one / "config.json").is_file())
 
 
+def best_device() -> str:
+    """Name the device that models are put on where none is chosen."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def as_model(model: Model | str | Path) -> Model:
+    """Give a model, or load the one of a name onto the best device."""
+    return model if isinstance(model, Model) else load_model(model, device=best_device())
+
+
 def load_model(
     name_or_path: str | Path,
     *,
@@ -42,6 +52,9 @@ def load_model(
         ConfigError: If a revision is given of a model that is not on the hub.
         UnavailableError: If the hub does not have the model or cannot be reached.
         MissingExtraError: If it can only be on the hub and huggingface_hub is not installed.
+
+    >>> load_model("skylobe-fast").encoder.n_features
+    512
     """
     model = _load(name_or_path, revision)
     return replace(model, encoder=model.encoder.to(device))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import safetensors.torch
 
-from skylobe.core import storage
+from skylobe.core import notebook, storage
 from skylobe.core.errors import CheckpointError
 from skylobe.core.settings import from_dict, to_dict
 from skylobe.models.encoder import Encoder
@@ -33,7 +33,7 @@ class Model:
         encoder: The network, in evaluation mode.
         preprocessing: What an image must go through first.
         provenance: How the weights were made: config, data, versions, scores.
-        card: Text of the model card, Markdown.
+        card: Text of the model card, Markdown. In a notebook a model shows it.
     """
 
     name: str
@@ -41,6 +41,25 @@ class Model:
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     provenance: dict[str, Any] = field(default_factory=dict)
     card: str = ""
+
+    def __repr__(self) -> str:
+        """Say what it is in a line; its weights are many."""
+        return f"Model({self.name!r}: {self.summary})"
+
+    def _repr_html_(self) -> str:
+        text = self.card.partition("\n---\n")[2] if self.card.startswith("---\n") else self.card
+        text = text.lstrip().removeprefix(f"# {self.name}\n")
+        return notebook.frame(self.name, self.summary, notebook.markdown(text))
+
+    @property
+    def summary(self) -> str:
+        """What goes in and what comes out, in a sentence."""
+        seen, config = self.preprocessing, self.encoder.config
+        angle = seen.crop_pix * seen.pixel_scale
+        return (
+            f"ResNet-{config.depth}, {angle:.0f}″ of {seen.survey} in {seen.crop_pix} × {seen.crop_pix} "
+            f"pixels → {self.encoder.n_features} features"
+        )
 
 
 def load_folder(folder: Path) -> Model:

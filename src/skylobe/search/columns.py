@@ -21,8 +21,8 @@ def reading(place: str) -> Iterator[None]:
     except (OSError, ValueError, RuntimeError, pa.ArrowException) as error:
         reason = " ".join(str(error).split())[:100]
         raise DataError(
-            f"{place}: part of the index cannot be read ({reason}); build it again with --mode "
-            "replace."
+            f"{place}: part of the index cannot be read ({reason}); build it again with "
+            "mode='replace'."
         ) from None
 
 

@@ -87,10 +87,10 @@ def insist_on_model(note: Note, place: str, model: Model, n_views: int | None) -
     if weights_fingerprint(model) != note.fingerprint:
         raise ConfigError(
             f"{place}: was made by the model {note.model} ({note.fingerprint}), not by this "
-            f"{model.name}; name that model with --model, or build the index again."
+            f"{model.name}; name that model with model=NAME, or build the index again."
         )
     if n_views not in (None, note.n_views):
         raise ConfigError(
             f"{place}: was made with {note.n_views} views, not {n_views}; embed with "
-            f"--n_views {note.n_views}."
+            f"n_views={note.n_views}."
         )

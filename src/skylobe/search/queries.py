@@ -223,8 +223,8 @@ class Doors:
                 )
             raise DataError(
                 f"{place.to_string('hmsdms', precision=1)}: the index has no source within "
-                f"{self.radius:g}″ ({nearby}); name a survey with --survey to fetch a cut-out, or give an "
-                "image file."
+                f"{self.radius:g}″ ({nearby}); name a survey with survey=NAME to fetch a "
+                "cut-out, or give an image file."
             )
         return of_image(self.index, as_image_set(self.fetch(place), self._model), self._model)
 

@@ -84,8 +84,8 @@ class SourceIndex:
         """
         if folder.exists() and not (replace and (folder / NOTE).is_file()):
             raise ConfigError(
-                f"{folder}: is there already; choose another folder, or add to an index with --mode "
-                "append or replace it with --mode replace."
+                f"{folder}: is there already; choose another folder, or add to an index with "
+                "mode='append' or replace it with mode='replace'."
             )
         table = tabulate(image_set, embeddings)
         fingerprint = weights_fingerprint(model)

@@ -3,7 +3,9 @@
 Kept apart from what uses them, so that the command line can offer them without importing torch.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, get_args
 
 from skylobe.core.errors import ConfigError
@@ -11,6 +13,55 @@ from skylobe.core.errors import ConfigError
 Depth = Literal["float32", "float16"]
 NoiseKind = Literal["beam", "blank_sky"]
 BeamAxes = tuple[float, float, float]  # major and minor axis in arcsec, position angle in degrees
+ARCSEC, DEGREES = {"unit": "arcsec"}, {"unit": "deg"}  # of fields that take a Quantity too
+EVALUATED = ("mirabest", "first_galaxies", "frdeep")  # sets whose sources nothing is trained on
+
+
+@dataclass(frozen=True)
+class ServiceSettings:
+    """Where pixels come from.
+
+    Args:
+        service: hips2fits or skyview; by default the first that has the survey.
+        mosaics: Folder of FITS mosaics to cut out of, instead of asking a service.
+        base_url: Another address of the service.
+    """
+
+    service: str | None = None
+    mosaics: Path | None = None
+    base_url: str | None = None
+
+
+@dataclass(frozen=True)
+class CutoutSettings(ServiceSettings):
+    """Where one cut-out comes from, and what it must be.
+
+    Args:
+        pixel_scale: Arcsec per pixel; the survey's own by default.
+        resolve: Look an object's name up in Sesame, over the network.
+        min_finite: Share of the pixels that must be measured.
+    """
+
+    pixel_scale: float | None = field(default=None, metadata=ARCSEC)
+    resolve: bool = False
+    min_finite: float = 0.5
+
+
+@dataclass(frozen=True)
+class SelectionSettings:
+    """Which sources of a list a corpus shows.
+
+    Args:
+        size_cut: Arcsec. Leave out sources of this largest angular size or less.
+        duplicates: Arcsec. Of two sources nearer than this the one with the later name is left out; 0
+            keeps both.
+        exclude: Evaluated sets whose sources are left out, by position; [] for images that will never
+            be trained on.
+    """
+
+    size_cut: float | None = field(default=None, metadata=ARCSEC)
+    duplicates: float = field(default=10.0, metadata=ARCSEC)
+    exclude: Sequence[str] = EVALUATED
 
 
 @dataclass(frozen=True)
@@ -120,3 +171,42 @@ class RenderConfig:
     def beam_axes(self) -> BeamAxes:
         """Major axis, minor axis (arcsec) and position angle (degrees)."""
         return self.beam if isinstance(self.beam, tuple) else (self.beam, self.beam, 0.0)
+
+
+@dataclass(frozen=True)
+class CorpusFetch(SelectionSettings, ServiceSettings):
+    """Which sources a corpus shows, and where their pixels come from.
+
+    Args:
+        pixel_scale: Arcsec per pixel; the survey's own by default.
+        retry_failed: Try again those that failed in an earlier call.
+        fill: How hard the service is asked, and what is done when it fails.
+    """
+
+    pixel_scale: float | None = field(default=None, metadata=ARCSEC)
+    retry_failed: bool = False
+    fill: FillConfig = field(default_factory=FillConfig)
+
+
+@dataclass(frozen=True)
+class CorpusDrawing(SelectionSettings):
+    """Which sources a drawn corpus shows, and what they are drawn from.
+
+    Args:
+        size_cut: Arcsec. Leave out sources of this largest angular size or less; null keeps all.
+        components: Table of a source finder; the VLA FIRST catalogue by default.
+        layout: Which columns of the table hold what: first, pybdsf, aegean or selavy.
+        component_beam: Arcsec, arcsec, degrees. Beam of the image that the components were found in,
+            where the table does not say it, as PyBDSF's and Selavy's do not.
+        realisations: Fields per source, of other noise and perturbation.
+        depth: float16 takes half the room and keeps pixels to 0.05 %.
+        seed: Of noise and perturbation.
+    """
+
+    size_cut: float | None = field(default=25.0, metadata=ARCSEC)
+    components: Path | None = None
+    layout: str = "first"
+    component_beam: BeamAxes | None = None
+    realisations: int = 1
+    depth: Depth = "float16"
+    seed: int = 0

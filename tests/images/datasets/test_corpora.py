@@ -109,7 +109,7 @@ def test_pretraining_refuses_a_corpus_that_shows_what_it_is_monitored_on(corpus)
         source_ids=np.array(["other name"]),
         positions=SkyCoord([3 + 100 / 3600], [0.0], unit="deg"),
     )
-    with pytest.raises(ConfigError, match=r"1 images of sky, S3 among them.*--exclude"):
+    with pytest.raises(ConfigError, match=r"1 images of sky, S3 among them.*exclude"):
         refuse_overlap(images, watched)
 
 

@@ -1,64 +1,98 @@
 """Labelled and unlabelled image sets by name: one file each, one signature, no base class."""
 
 import importlib
+import inspect
+import typing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from astropy.table import Table
+
 from skylobe.core.errors import ConfigError
 from skylobe.core.paths import is_file, is_folder
-from skylobe.core.settings import from_dict
+from skylobe.core.settings import coerce, in_unit
 from skylobe.images.image_set import ImageSet
-from skylobe.images.scaling import ScalingConfig
 
 NAMES = ("mirabest", "first_galaxies", "frdeep", "mightee", "rgz", "rgz_rendered")
 
 
 def load(
-    name: Any,  # noqa: ANN401  (a name, a path, or a table of a library)
+    what: Any,  # noqa: ANN401  (a name, a path, a table, an array, cut-outs, a set)
     *,
     split: str | None = None,
     root: str | Path | None = None,
     **options: Any,  # noqa: ANN401  (each set has options of its own)
 ) -> ImageSet:
-    """Load an image set.
+    """Load images: a data set by its name, or your own in whatever form they are.
 
     Args:
-        name: One of ``NAMES``; or the path of a table of images, of a folder of them, or of a corpus; or
-            a table of astropy, pandas or pyarrow.
+        what: One of ``datasets.NAMES``; the path of a table of image files, of a folder of them, or of a
+            corpus; a list of image files; a table of files of astropy, pandas or pyarrow; an array of
+            physical pixels ``(source, height, width)``; what ``skylobe.cutout`` gave, or a list of that;
+            or an ``ImageSet``, which is given back.
         split: ``train``, ``validation``, ``test``, or ``None`` for all.
         root: Folder to look in before the mirror, the cache and the network.
-        **options: Of the set, such as ``subset="confident"`` for ``mirabest``.
+        **options: Of what is loaded, such as ``subset="confident"`` of ``mirabest``, ``pixel_scale``
+            (arcsec, or a ``Quantity``) of files and arrays, or ``labels`` of an array.
+
+    Returns:
+        Images ``(source, 1, height, width)`` between 0 and 1. Physical pixels, of FITS and NPY files and
+        of arrays, are normalised; PNG and JPEG files only get a min–max.
 
     Raises:
-        ConfigError: If there is no such set, split or option.
+        ConfigError: If there is no such set, split or option, or an option is of another kind.
         DataError: If the data cannot be used.
         UnavailableError: If they are neither here nor to be had.
+
+    >>> row, column = np.mgrid[-40:40, -40:40]
+    >>> sky = np.stack([np.exp(-((column - x) ** 2 + row**2) / 30) for x in (0, 5)])
+    >>> images = load(sky, pixel_scale=1.8, labels=["core", "jet"])
+    >>> len(images), images.class_names, images.pixel_scale
+    (2, ('core', 'jet'), 1.8)
     """
     where = None if root is None else Path(root)
-    if options.get("scaling") is not None:
-        options["scaling"] = _scaling(options["scaling"])
-    try:
-        if not isinstance(name, str | Path):
-            from skylobe.images.datasets import table
+    if "pixel_scale" in options:
+        options["pixel_scale"] = in_unit(options["pixel_scale"], "arcsec", "pixel_scale")
+    if isinstance(what, ImageSet):
+        return _part_of(what, split, options)
+    if isinstance(what, str | Path):
+        if str(what) in NAMES:
+            reader = importlib.import_module(f"skylobe.images.datasets.{what}").load
+            return _read(reader, str(what), (split, where), options)
+        return _load_own(Path(what), split, where, options)
+    from skylobe.images.datasets import listing, table
 
-            return table.load(name, split, **options)
-        if str(name) in NAMES:
-            module = importlib.import_module(f"skylobe.images.datasets.{name}")
-            loaded: ImageSet = module.load(split, where, **options)
-            return loaded
-        return _load_own(Path(name), split, where, options)
-    except TypeError as error:
-        if "unexpected keyword" not in str(error):
-            raise
-        option = str(error).rsplit("'", 2)[-2]
-        raise ConfigError(f"{name} has no option {option!r}; see help(skylobe.datasets).") from None
+    if isinstance(what, list | tuple) and what and all(isinstance(f, str | Path) for f in what):
+        what = {"id": [listing.stem(Path(one)) for one in what], "file": [str(one) for one in what]}
+        return _read(table.load, "A list of files", (Table(what), split), options)
+    if is_pixels(what):
+        return _load_pixels(what, split, options)
+    if isinstance(what, np.ndarray):
+        what = Table(what)  # a structured array
+    return _read(table.load, "The table", (what, split), options)
 
 
-def _scaling(given: ScalingConfig | dict[str, Any] | str) -> ScalingConfig:
-    """Read a scaling as it is typed: the name of a method, or settings by name."""
-    if isinstance(given, ScalingConfig):
-        return given
-    return from_dict(ScalingConfig, {"method": given} if isinstance(given, str) else given)
+def options_of(reader: Callable[..., ImageSet]) -> dict[str, Any]:
+    """List the options that a reader takes besides split and place, with their types."""
+    hints = typing.get_type_hints(reader)
+    own = inspect.signature(reader).parameters.values()
+    return {one.name: hints[one.name] for one in own if one.kind is one.KEYWORD_ONLY}
+
+
+def _read(
+    reader: Callable[..., ImageSet], name: str, given: tuple[Any, ...], options: dict[str, Any]
+) -> ImageSet:
+    """Call a reader with options that it knows, each of the kind it takes."""
+    known = options_of(reader)
+    if isinstance(options.get("scaling"), str):
+        options = options | {"scaling": {"method": options["scaling"]}}
+    for option in options:
+        if option not in known:
+            choice = f"it has {', '.join(known)}" if known else "it has none"
+            raise ConfigError(f"{name} has no option {option!r}; {choice}.")
+    return reader(*given, **{key: coerce(known[key], one, key) for key, one in options.items()})
 
 
 def _load_own(
@@ -69,13 +103,47 @@ def _load_own(
     is_here = is_file(path) or is_folder(path)
     path = path if root is None or is_here else root / path
     if corpora.is_corpus(path):
-        return corpora.load(path, split, **options)
+        return _read(corpora.load, str(path), (path, split), options)
     if is_folder(path):
         if split is not None:
             raise ConfigError(f"{path}: a folder has no splits; list the files in a table.")
-        return table.load_folder(path, **options)
+        return _read(table.load_folder, str(path), (path,), options)
     if is_file(path):
-        return table.load(path, split, **options)
+        return _read(table.load, str(path), (path, split), options)
     raise ConfigError(
         f"There is no set, table or folder {str(path)[:200]!r}; choose {', '.join(NAMES)}, or give a path."
     )
+
+
+def is_pixels(what: Any) -> bool:  # noqa: ANN401
+    """Tell arrays and cut-outs from names and tables: a structured array is a table."""
+    if isinstance(what, list | tuple):
+        return True
+    if isinstance(what, np.ndarray):
+        return what.dtype.names is None
+    return type(what).__name__ in ("Tensor", "Cutout")
+
+
+def _load_pixels(what: Any, split: str | None, options: dict[str, Any]) -> ImageSet:  # noqa: ANN401
+    from skylobe.images import arrays
+    from skylobe.sky.cutout import Cutout
+
+    if split is not None:
+        raise ConfigError("An array has no splits; select its rows, or list files in a table.")
+    several = what if isinstance(what, list | tuple) else [what]
+    if len(several) and all(isinstance(one, Cutout) for one in several):
+        return _read(arrays.load_cutouts, "A cut-out", (several,), options)
+    return _read(arrays.load, "An array", (what,), options)
+
+
+def _part_of(image_set: ImageSet, split: str | None, options: dict[str, Any]) -> ImageSet:
+    """Give a split of a set that is loaded already."""
+    if options:
+        raise ConfigError(
+            f"{image_set.name} is loaded already; give {', '.join(options)} to skylobe.load."
+        )
+    if split is None:
+        return image_set
+    if image_set.splits is None or not (image_set.splits == split).any():
+        raise ConfigError(f"{image_set.name} has no {split!r} split; leave split unset.")
+    return image_set.select(image_set.splits == split)

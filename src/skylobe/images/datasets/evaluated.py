@@ -10,8 +10,9 @@ from astropy.coordinates import SkyCoord
 from skylobe.core.errors import ConfigError
 from skylobe.images.datasets import frdeep
 from skylobe.sky.corpus.exclusion import Exclusion
+from skylobe.sky.settings import EVALUATED
 
-SETS = ("mirabest", "first_galaxies", "frdeep")
+SETS = EVALUATED
 
 
 def exclusion(names: Sequence[str] = SETS, root: Path | None = None) -> Exclusion:

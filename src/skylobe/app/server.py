@@ -1,0 +1,69 @@
+"""An index to a server in the browser, as one call that ends when the process is told to stop."""
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from skylobe.core.errors import ConfigError
+from skylobe.core.extras import optional
+from skylobe.core.settings import given
+from skylobe.search.indexing import open_index
+from skylobe.search.searching import doors
+from skylobe.search.settings import WaySettings
+from skylobe.search.store import SourceIndex
+from skylobe.search.unusual import usual
+
+TOKEN = "SKYLOBE_TOKEN"  # other users of a computer can read its command lines
+
+
+def serve(
+    index: SourceIndex | str | Path,
+    address: str = "localhost",
+    port: int = 5006,
+    *,
+    token: str | None = None,
+    tags: str | Path | None = None,
+    tell: Callable[[str], None] = print,
+    **settings: Any,  # noqa: ANN401  (the fields of WaySettings)
+) -> None:
+    """Search, map and label an index in the browser, with a JSON API under ``/api``.
+
+    Args:
+        index: What ``skylobe.index`` made, or its folder or address.
+        address: Name or address to listen at; others than this computer reach it at ``0.0.0.0``.
+        port: Of the server; 0 takes one that is free.
+        token: That every visitor must bring.
+        tags: File of the tags, beside the index by default.
+        tell: Is told where the server is.
+        **settings: The fields of ``search.settings.WaySettings``.
+
+    Raises:
+        ConfigError: If the token is too simple, or the port is taken.
+        MissingExtraError: If the packages of the app are not installed.
+    """
+    asked = given(WaySettings, settings, "serve")
+    for package in ("fastapi", "uvicorn", "datashader"):
+        optional(package)  # says what to install
+    from skylobe.app import serving
+    from skylobe.app.security import hosts_of
+    from skylobe.app.state import open_state
+
+    token = token or os.environ.get(TOKEN) or None
+    if token is not None and not (token.isascii() and token.isalnum() and len(token) >= 8):
+        raise ConfigError("The token is too simple; use at least eight letters and digits.")
+    listening = serving.listen(address, port)  # before time is spent
+    opened = index if isinstance(index, SourceIndex) else open_index(index)
+    kept = None if tags is None else Path(tags)
+    state = open_state(opened, lambda one: doors(one, asked), kept, asked.survey)
+    usual(opened)  # else the first search would wait for it
+    if state.view is not None:
+        threading.Thread(target=state.view.warm, daemon=True).start()
+    hosts = hosts_of(address)
+    mark = "" if token is None else f"?token={token}"
+    tell(f"{len(opened):,} sources at http://{address}:{listening.getsockname()[1]}/{mark}")
+    if hosts is None and token is None:
+        tell("Whoever reaches this computer can change the tags; give token=WORD to prevent it.")
+    tell("Ctrl-C stops the server.")
+    serving.run(serving.build(state, token=token, hosts=hosts), listening)

@@ -1,0 +1,65 @@
+"""How well a few labels on frozen embeddings classify a labelled set: the measurement as one call."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from skylobe.core.settings import given
+from skylobe.models.embed import embed
+from skylobe.models.inputs import images_for
+from skylobe.models.loading import as_model, untrained
+from skylobe.models.model import Model
+from skylobe.scores import draws
+from skylobe.scores.curves import CurvePoint, label_curves
+
+
+@dataclass(frozen=True)
+class ProbeSettings:
+    """How a probe is made.
+
+    Args:
+        n_views: 1, or 8 to average over quarter turns and mirror images.
+        n_seeds: Draws of each count of labels.
+        method: logistic, or sgd as in the paper's Table 5.
+        baseline: Also measure an untrained encoder of the same shape, with as many views.
+    """
+
+    n_views: Literal[1, 8] = 1
+    n_seeds: int = 10
+    method: Literal["logistic", "sgd"] = "logistic"
+    baseline: bool = True
+
+
+def probe(
+    model: Model | str | Path,
+    labelled: Any,  # noqa: ANN401  (whatever datasets.load takes)
+    n_labels: Sequence[int] = (36, 145),
+    *,
+    progress: bool = False,
+    **settings: Any,  # noqa: ANN401  (the fields of ProbeSettings)
+) -> dict[str, list[CurvePoint]]:
+    """Measure how well a few labels on frozen embeddings classify a labelled set.
+
+    Args:
+        model: Encoder, or its name.
+        labelled: ``ImageSet`` with labels, or whatever ``skylobe.load`` takes. Its published train and
+            test splits are used; without them a fifth of the sources, the same for every draw, is the
+            test set.
+        n_labels: Counts of labels to try; all labels are always tried too.
+        progress: Show a progress bar.
+        **settings: ``n_views``, ``n_seeds``, ``method``, ``baseline``: the fields of ``ProbeSettings``.
+
+    Returns:
+        Errors by the name of the encoder, a point per count of labels.
+    """
+    asked = given(ProbeSettings, settings, "probe")
+    trained = as_model(model)
+    image_set = images_for(trained.preprocessing, labelled)
+    draws.train_and_test(image_set)  # refuses sets that cannot be probed before embedding
+    models = [trained, untrained(trained)] if asked.baseline else [trained]
+    vectors = {
+        one.name: embed(one, image_set, n_views=asked.n_views, progress=progress).vectors
+        for one in models
+    }
+    return label_curves(image_set, vectors, n_labels, n_seeds=asked.n_seeds, method=asked.method)
