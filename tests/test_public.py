@@ -115,6 +115,7 @@ def test_whatever_lists_files_gives_the_same_images(files: Path):
         table.as_array(),
         table.to_pandas(),
         pa.Table.from_pandas(pd.read_csv(files)),
+        Results(QTable(table)),
     ]
     first = skylobe.load(files)
     for one in given:

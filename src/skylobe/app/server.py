@@ -11,7 +11,7 @@ from skylobe.core.extras import optional
 from skylobe.core.settings import given
 from skylobe.search.indexing import open_index
 from skylobe.search.searching import doors
-from skylobe.search.settings import WaySettings
+from skylobe.search.settings import ServeSettings
 from skylobe.search.store import SourceIndex
 from skylobe.search.unusual import usual
 
@@ -23,10 +23,8 @@ def serve(
     address: str = "localhost",
     port: int = 5006,
     *,
-    token: str | None = None,
-    tags: str | Path | None = None,
     tell: Callable[[str], None] = print,
-    **settings: Any,  # noqa: ANN401  (the fields of WaySettings)
+    **settings: Any,  # noqa: ANN401  (the fields of ServeSettings)
 ) -> None:
     """Search, map and label an index in the browser, with a JSON API under ``/api``.
 
@@ -34,29 +32,27 @@ def serve(
         index: What ``skylobe.index`` made, or its folder or address.
         address: Name or address to listen at; others than this computer reach it at ``0.0.0.0``.
         port: Of the server; 0 takes one that is free.
-        token: That every visitor must bring.
-        tags: File of the tags, beside the index by default.
         tell: Is told where the server is.
-        **settings: The fields of ``search.settings.WaySettings``.
+        **settings: ``token``, which every visitor must bring, ``tags``, the file of the tags, and the ways
+            into the index: the fields of ``search.settings.ServeSettings``.
 
     Raises:
         ConfigError: If the token is too simple, or the port is taken.
         MissingExtraError: If the packages of the app are not installed.
     """
-    asked = given(WaySettings, settings, "serve")
+    asked = given(ServeSettings, settings, "serve")
     for package in ("fastapi", "uvicorn", "datashader"):
         optional(package)  # says what to install
     from skylobe.app import serving
     from skylobe.app.security import hosts_of
     from skylobe.app.state import open_state
 
-    token = token or os.environ.get(TOKEN) or None
+    token = asked.token or os.environ.get(TOKEN) or None
     if token is not None and not (token.isascii() and token.isalnum() and len(token) >= 8):
         raise ConfigError("The token is too simple; use at least eight letters and digits.")
     listening = serving.listen(address, port)  # before time is spent
     opened = index if isinstance(index, SourceIndex) else open_index(index)
-    kept = None if tags is None else Path(tags)
-    state = open_state(opened, lambda one: doors(one, asked), kept, asked.survey)
+    state = open_state(opened, lambda one: doors(one, asked), asked.tags, asked.survey)
     usual(opened)  # else the first search would wait for it
     if state.view is not None:
         threading.Thread(target=state.view.warm, daemon=True).start()

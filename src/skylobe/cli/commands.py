@@ -17,7 +17,7 @@ from skylobe.cli.serve import serve_command
 from skylobe.cli.train import finetune_command, pretrain_command
 from skylobe.cli.use import convert_command, embed_command, predict_command
 from skylobe.learning.settings import PretrainConfig
-from skylobe.search.settings import MapSettings, SearchSettings, WaySettings
+from skylobe.search.settings import MapSettings, SearchSettings, ServeSettings
 from skylobe.sky.settings import CorpusDrawing, CorpusFetch, CutoutSettings
 
 COMMANDS: dict[str, Command] = {
@@ -38,7 +38,7 @@ COMMANDS: dict[str, Command] = {
     "duplicates": Command(duplicates_command, "skylobe.search.checks:duplicates", True),
     "outliers": Command(outliers_command, "skylobe.search.checks:outliers", True),
     "map": Command(map_command, "skylobe.search.mapping:draw_map", True, {"settings": MapSettings}),
-    "serve": Command(serve_command, "skylobe.app.server:serve", True, {"settings": WaySettings}),
+    "serve": Command(serve_command, "skylobe.app.server:serve", True, {"settings": ServeSettings}),
     "reproduce": Command(
         reproduce_command,
         "skylobe.experiments.reproducing:reproduce",

@@ -114,11 +114,7 @@ def evaluate_command(
     found = skylobe.evaluate(
         made, images, level=level, seen=seen, allow_missing=allow_missing, curve=curve
     )
-    console = Console()
-    console.print(terminal.facts(sentences.facts(found.score)))
-    console.print(terminal.rows(sentences.CLASS_COLUMNS, sentences.class_rows(found.score)))
-    if found.curves is not None:
-        console.print(terminal.errors(found.curves.points, intervals=False))
+    terminal.evaluation(found)
     if scores is not None:
         decide.write_decisions(scores, found.decisions)
         terminal.say(f"Sources: {scores}")

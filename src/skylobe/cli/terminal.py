@@ -10,6 +10,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from astropy.table import QTable
 
+    from skylobe.classify.evaluating import Evaluation
     from skylobe.images.image_set import ImageSet
     from skylobe.scores.curves import CurvePoint
     from skylobe.sky.corpus.selection import Step
@@ -43,6 +44,17 @@ def rows(columns: Sequence[str], lines: Sequence[tuple[str, ...]]) -> Table:
     for line in lines:
         table.add_row(*line)
     return table
+
+
+def evaluation(found: "Evaluation") -> None:
+    """Print what an evaluation gave."""
+    from skylobe.classify import sentences
+
+    console = Console()
+    console.print(facts(sentences.facts(found.score)))
+    console.print(rows(sentences.CLASS_COLUMNS, sentences.class_rows(found.score)))
+    if found.curves is not None:
+        console.print(errors(found.curves.points, intervals=False))
 
 
 def errors(curves: "dict[str, list[CurvePoint]]", *, intervals: bool = True) -> Table:

@@ -88,13 +88,10 @@ def pretrain(
     record = describe(corpus, config, monitor_set, start)
     settle(out, record)
     measures = standard_measures(corpus, config) if config.morphology_weight > 0 else None
+    n_measures = 0 if measures is None else measures.shape[1]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed)
-        method = build_method(
-            encoder,
-            config,
-            n_measures=0 if measures is None else measures.shape[1],
-        )
+        method = build_method(encoder, config, n_measures=n_measures)
     watch = watching(corpus, preprocessing, config, monitor_set)
     supply = Supply(corpus, preprocessing, config, measures)
     trainer = Trainer(method, supply, config, out, watch)

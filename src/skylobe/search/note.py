@@ -61,8 +61,8 @@ def read_note(folder: Path, place: str) -> Note:
             return Note(**kept | {"data": tuple(kept["data"]), "approximate": made})
     except (OSError, ValueError, TypeError, KeyError):
         raise DataError(
-            f"{place}: not an index, or one that was not finished being made; make one with skylobe "
-            "index."
+            f"{place}: not an index, or one that was not finished being made; make one with "
+            "skylobe.index(out=FOLDER)."
         ) from None
     raise DataError(f"{place}: format {found}, this version reads {FORMAT}; build the index again.")
 

@@ -30,6 +30,19 @@ class WaySettings(ServiceSettings):
 
 
 @dataclass(frozen=True)
+class ServeSettings(WaySettings):
+    """How an index is served.
+
+    Args:
+        token: That every visitor must bring; SKYLOBE_TOKEN keeps it off the command line.
+        tags: File of the tags, beside the index by default.
+    """
+
+    token: str | None = None
+    tags: Path | None = None
+
+
+@dataclass(frozen=True)
 class SearchSettings(WaySettings):
     """Which sources may answer, and the ways into the index.
 

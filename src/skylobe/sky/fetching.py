@@ -203,7 +203,7 @@ def width_of(size: Quantity | float, pixel_scale: float) -> int:
     """
     try:
         arcsec = float(Quantity(size, u.arcsec).value)
-    except u.UnitsError:
+    except (u.UnitsError, TypeError, ValueError):
         raise ConfigError(f"{size} is no angle; give arcseconds.") from None
     if not (np.isfinite(arcsec) and pixel_scale > 0 and arcsec / pixel_scale >= 1.5):
         raise ConfigError(

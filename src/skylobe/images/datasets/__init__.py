@@ -12,6 +12,7 @@ from astropy.table import Table
 
 from skylobe.core.errors import ConfigError
 from skylobe.core.paths import is_file, is_folder
+from skylobe.core.results import Results
 from skylobe.core.settings import coerce, in_unit
 from skylobe.images.image_set import ImageSet
 
@@ -71,6 +72,8 @@ def load(
         return _load_pixels(what, split, options)
     if isinstance(what, np.ndarray):
         what = Table(what)  # a structured array
+    elif isinstance(what, Results):
+        what = what.to_table()
     return _read(table.load, "The table", (what, split), options)
 
 
