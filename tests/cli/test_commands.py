@@ -34,6 +34,11 @@ TYPED = {
     "info": [],
 }
 LOADERS = ("load", "load_model", "load_classifier", "open_index")
+INNER = (
+    "skylobe.models.inputs.images_for",
+    "skylobe.models.loading.as_model",
+    "skylobe.classify.evaluating.as_classifier",
+)
 
 
 class Called(SkylobeError):
@@ -63,6 +68,8 @@ def test_a_command_calls_the_one_function_that_its_row_names(
             raise Called("Reached.")
 
         monkeypatch.setattr(f"{module}.{name}", reached)
+    for name in INNER:
+        monkeypatch.setattr(name, lambda *given, **named: MagicMock())
     for name in LOADERS:
         monkeypatch.setattr(f"{skylobe.HOMES[name]}.{name}", lambda *given, **named: MagicMock())
     monkeypatch.chdir(tmp_path)

@@ -104,13 +104,11 @@ def evaluate_command(
     from skylobe.classify.settings import CurveConfig
     from skylobe.models.loading import as_model
 
-    made = evaluating.as_classifier(classifier)
+    made, curve = evaluating.as_classifier(classifier), None
     images = loaded(data, options, split, made.model)
-    curve = None
     if train is not None:
         encoder = as_model(model)
-        labels = loaded(train, train_options, train_split, encoder)
-        curve = CurveConfig(labels, encoder, n_draws)
+        curve = CurveConfig(loaded(train, train_options, train_split, encoder), encoder, n_draws)
     found = skylobe.evaluate(
         made, images, level=level, seen=seen, allow_missing=allow_missing, curve=curve
     )
@@ -119,8 +117,8 @@ def evaluate_command(
         decide.write_decisions(scores, found.decisions)
         terminal.say(f"Sources: {scores}")
     if out is not None:
-        asked = {"data": data, "split": split or "all", "level": f"{level:g}", "seen": seen}
-        asked |= {name: str(one) for name, one in (options or {}).items()}
+        own = {name: str(one) for name, one in (options or {}).items()}
+        asked = {"data": data, "split": split or "all", "level": f"{level:g}", "seen": seen} | own
         evaluating.write_report(found, out, asked, typed)
         terminal.say(f"Report: {out.resolve()}")
 

@@ -49,7 +49,7 @@ def load(
     >>> row, column = np.mgrid[-20:20, -20:20]
     >>> pixels = np.exp(-(row**2 + column**2) / 30)[None]
     >>> load(pixels, pixel_scale=1.8, source_ids=["A"]).images.shape
-    torch.Size([1, 1, 40, 40])
+    torch.Size([1, 1, 150, 150])
     """
     planes = _planes(pixels)
     given = {"source_ids": source_ids, "labels": labels}

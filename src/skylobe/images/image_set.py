@@ -135,10 +135,8 @@ class ImageSet:
 
     def _repr_html_(self) -> str:
         pictures = self.pictures()
-        captions = [
-            [one for one in each if one]
-            for each in zip(self.source_ids.tolist(), self.class_of, strict=True)
-        ]
+        told = zip(self.source_ids.tolist(), self.class_of, strict=True)
+        captions = [[name, kind] if kind else [name] for name, kind in told]
         hidden = notebook.more(len(self) - len(pictures), "images")
         return notebook.frame(self.name, self.summary, notebook.strip(pictures, captions), hidden)
 
@@ -162,10 +160,8 @@ class ImageSet:
     @property
     def class_of(self) -> list[str]:
         """Name each source's class, empty where it is unknown."""
-        if self.labels is None:
-            return [""] * len(self)
         names = [*self.class_names, ""]  # −1 takes the last
-        return [names[one] for one in self.labels]
+        return [""] * len(self) if self.labels is None else [names[one] for one in self.labels]
 
     def to_table(self) -> QTable:
         """Give astropy's table of what is known of each source; images are no column of it."""
