@@ -1,6 +1,7 @@
 """Every command is one function of the library; its errors become the terminal's words in one place."""
 
 import importlib
+import pkgutil
 from unittest.mock import MagicMock
 
 import pytest
@@ -55,7 +56,16 @@ def home_of(calls: str) -> tuple[str, str]:
     return ("skylobe.search.searching", name) if name == "search" else (skylobe.HOMES[name], name)
 
 
+@pytest.fixture(scope="module")
+def imported():
+    """Import every module: one that is imported while a function is replaced would keep the stub."""
+    for module in pkgutil.walk_packages(skylobe.__path__, "skylobe."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+
+
 @pytest.mark.parametrize("command", main.COMMANDS)
+@pytest.mark.usefixtures("imported")
 def test_a_command_calls_the_one_function_that_its_row_names(
     command, monkeypatch, tmp_path, capsys
 ):
