@@ -86,7 +86,7 @@ def test_embed_writes_a_table_with_its_origin(
     assert code == 0
     assert "24 embeddings of 64 features" in text
     written = pq.read_table(out)
-    assert written.column_names == ["source_id", "embedding", "label", "ra", "dec"]
+    assert written.column_names == ["source_id", "embedding", "label", "ra", "dec", "remark"]
     assert written.schema.metadata[b"model"] == b"small"
     assert len(written["embedding"][0]) == 64
     assert written["label"].to_pylist()[:2] == ["one", "two"]

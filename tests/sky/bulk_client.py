@@ -12,6 +12,7 @@ from skylobe.sky.corpus.fill import FillConfig, fill
 from skylobe.sky.corpus.store import Corpus, CorpusSettings
 from skylobe.sky.cutout import Cutout
 from skylobe.sky.fetching import fetcher
+from skylobe.sky.services.http import Patience
 from skylobe.sky.sources import SourceList
 
 WIDTH_PIX, PIXEL_SCALE = 12, 15.0
@@ -48,8 +49,7 @@ def run(folder: Path, url: str, n: int) -> None:
             PIXEL_SCALE,
             service=name,
             base_url=address,
-            timeout=(2.0, 0.5),
-            deadline=2.0,
+            patience=Patience((2.0, 0.5), 2.0),
         )
         for name, address in addresses.items()
     ]

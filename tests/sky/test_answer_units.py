@@ -10,7 +10,7 @@ from astropy.io import fits
 from skylobe.core.errors import NonsenseError
 from skylobe.sky.beam import Beam
 from skylobe.sky.cutout import Cutout, sky_wcs
-from skylobe.sky.services.answers import read_answer
+from skylobe.sky.services.answers import Field, read_answer
 from skylobe.sky.surveys import FIRST
 
 HERE = SkyCoord(206.42, 23.38, unit="deg")
@@ -22,7 +22,7 @@ def answered(**cards: object) -> Cutout:
     header.update(cards)
     file = io.BytesIO()
     fits.PrimaryHDU(PIXELS, header).writeto(file)
-    return read_answer(file.getvalue(), HERE, 20, 1.8, FIRST)
+    return read_answer(file.getvalue(), Field(HERE, 20, 1.8, FIRST))
 
 
 @pytest.mark.parametrize(

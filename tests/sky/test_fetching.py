@@ -19,7 +19,7 @@ from skylobe.images.files import read_image
 from skylobe.sky import fetching
 from skylobe.sky.cutout import Cutout
 from skylobe.sky.services import http
-from skylobe.sky.services.answers import read_answer
+from skylobe.sky.services.answers import Field, read_answer
 from skylobe.sky.surveys import FIRST, NVSS
 
 HERE = SkyCoord(206.42, 23.38, unit="deg")
@@ -99,7 +99,7 @@ def test_a_request_is_what_fetch_sends():
         made = fetching.request(HERE, "nvss", 900, pixel_scale=5.0, base_url=fake.hips2fits)
         assert dict(made.params) == fake.requests[0]
         answer = http.send(made)
-        assert read_answer(answer, HERE, 180, 5.0, NVSS).pixels.shape == (180, 180)
+        assert read_answer(answer, Field(HERE, 180, 5.0, NVSS)).pixels.shape == (180, 180)
 
 
 def test_nothing_is_sent_for_what_cannot_be():
@@ -169,7 +169,7 @@ def test_real_answers_of_skyview_are_accepted(mirror: Path):
         header = fits.getheader(path)
         there = SkyCoord(header["CRVAL1"], header["CRVAL2"], unit="deg", frame="fk5")
         try:
-            found = read_answer(path.read_bytes(), there, 300, 1.8, FIRST)
+            found = read_answer(path.read_bytes(), Field(there, 300, 1.8, FIRST))
         except NoPixelsError:
             blank += 1
             continue
@@ -179,7 +179,7 @@ def test_real_answers_of_skyview_are_accepted(mirror: Path):
         assert found.position.separation(there) < 0.01 * u.arcsec
         more = SkyCoord(there.ra + 0.0004 * u.deg, there.dec, frame="fk5")  # lost in six digits
         if there.ra.deg >= 100:
-            read_answer(path.read_bytes(), more, 300, 1.8, FIRST)
+            read_answer(path.read_bytes(), Field(more, 300, 1.8, FIRST))
     assert good >= 30
     assert blank >= 1
 

@@ -21,7 +21,7 @@ from skylobe.core.errors import (
 )
 from skylobe.sky.cutout import sky_wcs
 from skylobe.sky.services import SERVICES, Request, http
-from skylobe.sky.services.answers import read_answer
+from skylobe.sky.services.answers import Field, read_answer
 from skylobe.sky.surveys import FIRST, MGCLS, NVSS, SURVEYS
 
 SURVEY = {"hips2fits": NVSS, "skyview": FIRST}
@@ -39,7 +39,7 @@ def ask(fake: FakeServices, service: str, position: SkyCoord = HERE, width: int 
         position, survey, width, survey.pixel_scale, base_url=fake.address(service)
     )
     answer = http.send(request, **options)
-    return read_answer(answer, position, width, survey.pixel_scale, survey)
+    return read_answer(answer, Field(position, width, survey.pixel_scale, survey))
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -70,7 +70,7 @@ def test_a_source_of_the_sky_lands_where_its_position_says(
     source = (there.ra.deg, there.dec.deg, 1e3, 3 * scale)
     request = SERVICES[service].build_request(position, survey, width, scale)
     answer = picture(dict(request.params), service, sources=[source])
-    cutout = read_answer(answer, position, width, scale, survey)
+    cutout = read_answer(answer, Field(position, width, scale, survey))
     x, y = cutout.wcs.world_to_pixel(there)
     row, column = np.unravel_index(cutout.pixels.argmax(), cutout.pixels.shape)
     top = max(row - 2, 0), max(column - 2, 0)
@@ -215,7 +215,7 @@ def test_a_mirrored_picture_is_turned():
     source = (there.ra.deg, there.dec.deg, 1.0, 45.0)
     params = dict(request.params)
     plain, mirrored = (
-        read_answer(picture(params, "hips2fits", fault, [source]), HERE, 20, 15.0, NVSS)
+        read_answer(picture(params, "hips2fits", fault, [source]), Field(HERE, 20, 15.0, NVSS))
         for fault in ("ok", "mirrored")
     )
     np.testing.assert_array_equal(plain.pixels, mirrored.pixels)
@@ -225,7 +225,7 @@ def test_a_mirrored_picture_is_turned():
 def test_a_little_measured_is_enough_if_the_caller_says_so():
     request = SERVICES["hips2fits"].build_request(HERE, NVSS, 20, 15.0)
     answer = picture(dict(request.params), "hips2fits", "half_nan")
-    cutout = read_answer(answer, HERE, 20, 15.0, NVSS, min_finite=0.3)
+    cutout = read_answer(answer, Field(HERE, 20, 15.0, NVSS, min_finite=0.3))
     assert 0.3 < np.isfinite(cutout.pixels).mean() < 0.5
 
 

@@ -105,14 +105,11 @@ def _cell(name: str, value: Any) -> str:  # noqa: ANN401  (a number, a quantity 
         return str(number)
     if number != number:
         return ""
-    return _angle(number) if name == "separation_arcsec" else f"{number:.{DIGITS.get(name, 1)}f}"
+    if name != "separation_arcsec":
+        return f"{number:.{DIGITS.get(name, 1)}f}"
+    from skylobe.sky.angles import angle_text  # which loads more than help needs
 
-
-def _angle(arcsec: float) -> str:
-    """Write an angle in the unit that needs few digits."""
-    if arcsec < 60:
-        return f"{arcsec:.1f}″"
-    return f"{arcsec / 60:.1f}′" if arcsec < 3600 else f"{arcsec / 3600:.1f}°"
+    return angle_text(number)
 
 
 def surveys(listed: "Sequence[Survey]") -> Table:

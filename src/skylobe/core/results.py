@@ -74,12 +74,14 @@ class Results:
 
     def __repr__(self) -> str:
         """Give the first rows as text."""
-        first = self._table[: N_LINES + 1]
+        first = self._table[:N_LINES]
         for name in first.colnames:
             if first[name].dtype.kind == "f":
                 first[name].info.format = ".5g"
-        lines = first.pformat(max_lines=N_LINES + 3, max_width=110, show_unit=True)
-        return "\n".join([f"{self.title} ({len(self)})", *lines])
+        lines = first.pformat(max_lines=-1, max_width=110, show_unit=True)
+        hidden = len(self) - len(first)
+        lines += [f"and {hidden:,} rows more"] if hidden > 0 else []
+        return "\n".join([f"{self.title} ({len(self):,})", *lines])
 
     def _repr_html_(self) -> str:
         """Show pictures of the first rows, and the rows under them."""

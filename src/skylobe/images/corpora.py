@@ -149,7 +149,7 @@ def fetch_corpus(
         width,
         scale,
         service=asked.service,
-        mosaics=None if asked.mosaics is None else Path(asked.mosaics),
+        mosaics=asked.mosaics,
         base_url=asked.base_url,
         min_finite=asked.fill.least_finite,
     )

@@ -48,15 +48,7 @@ def normalise(
     config = config or ScalingConfig()
     kind = np.promote_types(pixels.dtype, np.float32) if pixels.dtype.kind == "f" else np.float64
     values = np.array(pixels, dtype=kind)
-    finite = np.isfinite(values)
-    if not finite.any():
-        raise DataError(
-            f"{source_id}: every pixel is blank (NaN); remove the source or fetch it again."
-        )
-    if np.ptp(values[finite]) == 0:
-        raise DataError(
-            f"{source_id}: every pixel is {values[finite][0]:g}; remove the source or fetch it again."
-        )
+    finite = _finite(values, source_id)
     sigma = 0.0 if config.method == "raw" else noise_level(np.where(finite, values, np.nan))
     width = width_pix or min(values.shape)
     values = _about_one_centre(values, width)
@@ -66,7 +58,7 @@ def normalise(
     if config.method == "asinh" and sigma > 0:
         values = np.arcsinh(values / (config.softening * sigma))
     values = centre(values, width)
-    inside = _circle(values.shape[0]) if config.circular else np.ones(values.shape, dtype=bool)
+    inside = _inside(values.shape[0], config)
     low = 0.0 if config.method == "raw" else float(values[inside].min())
     peak = float(values[inside].max())
     if peak <= low:
@@ -79,6 +71,20 @@ def normalise(
     if config.quantise and config.method != "raw":
         return (image * 255).astype(np.uint8)
     return image.astype(np.float32)
+
+
+def _finite(values: NDArray[Any], source_id: str) -> NDArray[np.bool_]:
+    """Mark the pixels that were measured, and insist that they show something."""
+    finite = np.isfinite(values)
+    if not finite.any():
+        raise DataError(
+            f"{source_id}: every pixel is blank (NaN); remove the source or fetch it again."
+        )
+    if np.ptp(values[finite]) == 0:
+        raise DataError(
+            f"{source_id}: every pixel is {values[finite][0]:g}; remove the source or fetch it again."
+        )
+    return np.asarray(finite)
 
 
 def _about_one_centre(values: NDArray[Any], width: int) -> NDArray[Any]:
@@ -105,8 +111,10 @@ def centre(pixels: NDArray[Any], width_pix: int) -> NDArray[Any]:
     return padded[top : top + width_pix, left : left + width_pix]
 
 
-def _circle(width: int) -> NDArray[np.bool_]:
-    """Mark the pixels no farther than half the width from pixel (width/2, width/2)."""
+def _inside(width: int, config: ScalingConfig) -> NDArray[np.bool_]:
+    """Mark all pixels, or those no farther than half the width from pixel (width/2, width/2)."""
+    if not config.circular:
+        return np.ones((width, width), dtype=bool)
     row, column = np.ogrid[:width, :width]
     centre_pix = width // 2
     return np.asarray((row - centre_pix) ** 2 + (column - centre_pix) ** 2 <= centre_pix**2)

@@ -22,6 +22,7 @@ from skylobe.models.embed import embed
 from skylobe.models.model import Model
 from skylobe.search.rows import thumbnails
 from skylobe.search.store import SourceIndex
+from skylobe.sky.angles import angle_text
 from skylobe.sky.cutout import Cutout
 from skylobe.sky.positions import parse_position
 
@@ -219,7 +220,7 @@ class Doors:
             nearby = "its sources have no positions"
             if known.any():
                 nearby = (
-                    f"the nearest is {self.index.ids[nearest]} at {_angle(separation[nearest])}"
+                    f"the nearest is {self.index.ids[nearest]} at {angle_text(separation[nearest])}"
                 )
             raise DataError(
                 f"{place.to_string('hmsdms', precision=1)}: the index has no source within "
@@ -245,12 +246,3 @@ def as_image_set(cutout: Cutout, model: Model) -> ImageSet:
         scaling=scaling,
         physical=False,
     )
-
-
-def _angle(arcsec: float) -> str:
-    """Write an angle in the unit that suits it.
-
-    >>> _angle(12.3), _angle(7200.0)
-    ('12.3″', '2.0°')
-    """
-    return f"{arcsec:.1f}″" if arcsec < 600 else f"{arcsec / 3600:.1f}°"

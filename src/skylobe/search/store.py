@@ -51,6 +51,7 @@ class SourceIndex:
 
     def __init__(self, place: str | Path, *, device: str = "cpu") -> None:
         self.place, self._device = str(place).rstrip("/"), device
+        self._address = f"{self.place}/{TABLE}"
         self.is_remote = object_store.is_address(place)
         self.folder = (
             object_store.fetch_beside(self.place, TABLE) if self.is_remote else Path(place)
@@ -125,7 +126,7 @@ class SourceIndex:
         with reading(self.place):
             if new:
                 self._table.add_columns(new)
-            optional("lance").write_dataset(rows, self._table_place, mode="append")
+            optional("lance").write_dataset(rows, self._address, mode="append")
         data = tuple(dict.fromkeys([*self.note.data, image_set.name]))
         write_note(self.folder, Note(**{**vars(self.note), "data": data}))
         self._open()
@@ -155,9 +156,9 @@ class SourceIndex:
             self._open()
             plan = None
             if len(self) > self.note.exact_rows:
-                plan = approximate.build(self._lance.dataset(self._table_place))
+                plan = approximate.build(self._lance.dataset(self._address))
             # without deletions there may be nothing to clean, and older states are never read again
-            self._lance.dataset(self._table_place).cleanup_old_versions()
+            self._lance.dataset(self._address).cleanup_old_versions()
         write_note(self.folder, Note(**{**vars(self.note), "approximate": plan}))
         self._open()
 
@@ -234,10 +235,6 @@ class SourceIndex:
         """Find the nearest rows of each query vector, as ``Snapshot.search``."""
         return self._now.search(queries, n_neighbours, among=among)
 
-    @property
-    def _table_place(self) -> str:
-        return f"{self.place}/{TABLE}"
-
     def _insist_on_folder(self) -> None:
         if self.is_remote:
             raise ConfigError(
@@ -249,5 +246,5 @@ class SourceIndex:
         """Look at the newest state."""
         self.note = read_note(self.folder, self.place)
         with reading(self.place):
-            self._table = self._lance.dataset(self._table_place)
+            self._table = self._lance.dataset(self._address)
             self._now = Snapshot(self.place, self._table, self.note, self._device)

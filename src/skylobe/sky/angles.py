@@ -167,3 +167,14 @@ def _may_be_decimal(plain: str, at: int) -> bool:
 
 def _in_exponent(plain: str, at: int) -> bool:
     return re.search(r"[0-9.]e$", plain[:at], re.IGNORECASE) is not None
+
+
+def angle_text(arcsec: float) -> str:
+    """Write an angle in the unit that needs few digits.
+
+    >>> angle_text(12.3), angle_text(270.0), angle_text(7200.0)
+    ('12.3″', '4.5′', '2.0°')
+    """
+    if arcsec < 60:
+        return f"{arcsec:.1f}″"
+    return f"{arcsec / 60:.1f}′" if arcsec < 3600 else f"{arcsec / 3600:.1f}°"

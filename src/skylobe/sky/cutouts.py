@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from skylobe.core.settings import given, in_unit
+from skylobe.core.settings import in_unit
 from skylobe.sky import fetching
 from skylobe.sky.cutout import Cutout
-from skylobe.sky.settings import CutoutSettings
 from skylobe.sky.surveys import Survey
 
 
@@ -42,18 +41,7 @@ def cutout(
         ...
     skylobe.core.errors.ConfigError: There is no survey 'sloan'; ...
     """
-    asked = given(CutoutSettings, settings, "cutout")
-    found = fetching.fetch(
-        position,
-        survey,
-        in_unit(size, "arcsec", "size"),
-        pixel_scale=asked.pixel_scale,
-        service=asked.service,
-        mosaics=asked.mosaics,
-        resolve=asked.resolve,
-        base_url=asked.base_url,
-        min_finite=asked.min_finite,
-    )
+    found = fetching.fetch(position, survey, in_unit(size, "arcsec", "size"), **settings)
     if out is not None:
         fetching.save(found, Path(out))
     return found

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import requests
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
@@ -18,13 +17,16 @@ from astropy.units import Quantity
 
 from skylobe.core import storage
 from skylobe.core.errors import ConfigError
+from skylobe.core.settings import given
 from skylobe.core.version import VERSION
 from skylobe.sky import footprints, surveys
 from skylobe.sky.cutout import Cutout
 from skylobe.sky.positions import parse_position
 from skylobe.sky.services import SERVICES, answers, http
-from skylobe.sky.services.http import Request
+from skylobe.sky.services.answers import Field
+from skylobe.sky.services.http import Patience, Request
 from skylobe.sky.services.mosaics import Mosaics
+from skylobe.sky.settings import CutoutSettings
 from skylobe.sky.surveys import Survey
 
 
@@ -33,16 +35,9 @@ def fetch(
     survey: Survey | str,
     size: Quantity | float,
     *,
-    pixel_scale: float | None = None,
-    service: str | None = None,
-    mosaics: Mosaics | Path | None = None,
-    resolve: bool = False,
-    base_url: str | None = None,
-    min_finite: float = 0.5,
     source_id: str | None = None,
-    session: requests.Session | None = None,
-    timeout: tuple[float, float] = http.TIMEOUT,
-    deadline: float = http.DEADLINE,
+    patience: Patience | None = None,
+    **settings: Any,  # noqa: ANN401
 ) -> Cutout:
     """Fetch one cut-out.
 
@@ -50,16 +45,9 @@ def fetch(
         position: Whatever ``parse_position`` reads.
         survey: Survey or its name.
         size: Angle of the side; a bare number is arcsec.
-        pixel_scale: Arcsec per pixel; ``None`` takes the survey's own.
-        service: ``hips2fits`` or ``skyview``; ``None`` takes the first that has the survey.
-        mosaics: FITS mosaics of the survey on disk, used instead of a service.
-        resolve: Look up what is no position as an object's name, over the network.
-        base_url: Another address of the service.
-        min_finite: Share of the pixels that must be measured.
         source_id: Name of the source; ``None`` makes one of the position.
-        session: Session of ``http.new_session``; ``None`` takes the thread's own.
-        timeout: Seconds to connect, and seconds of silence.
-        deadline: Seconds for the whole exchange.
+        patience: How long the service may take.
+        **settings: The fields of ``sky.settings.CutoutSettings``: pixel scale, service or mosaics.
 
     Raises:
         PositionError: If the position cannot be read.
@@ -68,20 +56,15 @@ def fetch(
         ServiceDownError, ServiceTimeoutError, NonsenseError: If the service fails.
         ConfigError: If the survey has no service, or the size is none.
     """
-    chosen = surveys.get(survey) if isinstance(survey, str) else survey
-    there = parse_position(position, resolve=resolve)
-    name = source_id or name_of(there)
-    scale = pixel_scale or chosen.pixel_scale
-    width = width_of(size, scale)
-    if mosaics is not None:
-        tiles = mosaics if isinstance(mosaics, Mosaics) else Mosaics(Path(mosaics))
-        return tiles.cutout(there, chosen, width, scale, min_finite=min_finite, source_id=name)
-    sent = _request(there, chosen, width, scale, service, base_url)
-    footprints.require(chosen, there)
-    answer = http.send(sent, session, timeout, deadline=deadline)
-    return answers.read_answer(
-        answer, there, width, scale, chosen, min_finite=min_finite, source_id=name
+    asked, chosen = given(CutoutSettings, settings, "A cut-out"), _survey(survey)
+    there = parse_position(position, resolve=asked.resolve)
+    scale = asked.pixel_scale or chosen.pixel_scale
+    field = Field(
+        there, width_of(size, scale), scale, chosen, source_id or name_of(there), asked.min_finite
     )
+    if asked.mosaics is not None:
+        return _cut(Mosaics(Path(asked.mosaics)), field)
+    return _ask(field, asked, patience or Patience())
 
 
 def fetcher(
@@ -89,12 +72,8 @@ def fetcher(
     width_pix: int,
     pixel_scale: float,
     *,
-    service: str | None = None,
-    mosaics: Path | None = None,
-    base_url: str | None = None,
-    min_finite: float = 0.5,
-    timeout: tuple[float, float] = http.TIMEOUT,
-    deadline: float = http.DEADLINE,
+    patience: Patience | None = None,
+    **settings: Any,  # noqa: ANN401
 ) -> Callable[[str, SkyCoord], Cutout]:
     """Make the function from a source's name and position to its cut-out, for many sources.
 
@@ -102,35 +81,21 @@ def fetcher(
         survey: Survey or its name.
         width_pix: Pixels, both ways.
         pixel_scale: Arcsec per pixel.
-        service: As in ``fetch``.
-        mosaics: Folder of the survey's FITS mosaics, used instead of a service; indexed once.
-        base_url: As in ``fetch``.
-        min_finite: As in ``fetch``.
-        timeout: As in ``fetch``.
-        deadline: As in ``fetch``.
+        patience: How long the service may take for each.
+        **settings: As in ``fetch``; mosaics are indexed once.
 
     Raises:
         ConfigError: If the survey or service is unknown, or does not go with the other.
     """
-    chosen = surveys.get(survey) if isinstance(survey, str) else survey
-    tiles = None if mosaics is None else Mosaics(mosaics)
+    asked, chosen = given(CutoutSettings, settings, "A cut-out"), _survey(survey)
+    tiles = None if asked.mosaics is None else Mosaics(Path(asked.mosaics))
+    nowhere = SkyCoord(0, 0, unit="deg")
     if tiles is None:  # refuses a service that cannot serve before the first source is asked for
-        _request(SkyCoord(0, 0, unit="deg"), chosen, width_pix, pixel_scale, service, base_url)
+        _request(Field(nowhere, width_pix, pixel_scale, chosen), asked)
 
     def fetch_one(source_id: str, position: SkyCoord) -> Cutout:
-        return fetch(
-            position,
-            chosen,
-            width_pix * pixel_scale,
-            pixel_scale=pixel_scale,
-            service=service,
-            mosaics=tiles,
-            base_url=base_url,
-            min_finite=min_finite,
-            source_id=source_id,
-            timeout=timeout,
-            deadline=deadline,
-        )
+        field = Field(position, width_pix, pixel_scale, chosen, source_id, asked.min_finite)
+        return _ask(field, asked, patience or Patience()) if tiles is None else _cut(tiles, field)
 
     return fetch_one
 
@@ -139,10 +104,7 @@ def request(
     position: Any,  # noqa: ANN401
     survey: Survey | str,
     size: Quantity | float,
-    *,
-    pixel_scale: float | None = None,
-    service: str | None = None,
-    base_url: str | None = None,
+    **settings: Any,  # noqa: ANN401
 ) -> Request:
     """Describe the request that ``fetch`` would send, without sending it.
 
@@ -150,27 +112,36 @@ def request(
         position: Whatever ``parse_position`` reads.
         survey: Survey or its name.
         size: Angle of the side; a bare number is arcsec.
-        pixel_scale: Arcsec per pixel; ``None`` takes the survey's own.
-        service: ``hips2fits`` or ``skyview``; ``None`` takes the first that has the survey.
-        base_url: Another address of the service.
+        **settings: As in ``fetch``.
 
     >>> request("J134541.2+232253", "nvss", 600).params[0]
     ('hips', 'CDS/P/NVSS')
     """
-    chosen = surveys.get(survey) if isinstance(survey, str) else survey
-    scale = pixel_scale or chosen.pixel_scale
-    there = parse_position(position)
-    return _request(there, chosen, width_of(size, scale), scale, service, base_url)
+    asked, chosen = given(CutoutSettings, settings, "A cut-out"), _survey(survey)
+    scale = asked.pixel_scale or chosen.pixel_scale
+    return _request(Field(parse_position(position), width_of(size, scale), scale, chosen), asked)
 
 
-def _request(
-    position: SkyCoord,
-    survey: Survey,
-    width_pix: int,
-    pixel_scale: float,
-    service: str | None,
-    base_url: str | None,
-) -> Request:
+def _survey(survey: Survey | str) -> Survey:
+    return surveys.get(survey) if isinstance(survey, str) else survey
+
+
+def _cut(tiles: Mosaics, field: Field) -> Cutout:
+    return tiles.cutout(
+        field.position, field.survey, field.width_pix, field.pixel_scale,
+        min_finite=field.min_finite, source_id=field.source_id,
+    )  # fmt: skip
+
+
+def _ask(field: Field, settings: CutoutSettings, patience: Patience) -> Cutout:
+    sent = _request(field, settings)
+    footprints.require(field.survey, field.position)
+    answer = http.send(sent, timeout=patience.timeout, deadline=patience.deadline)
+    return answers.read_answer(answer, field)
+
+
+def _request(field: Field, settings: CutoutSettings) -> Request:
+    survey, service = field.survey, settings.service
     if service is None:
         service = next((one for one in SERVICES if _has(one, survey)), None)
     if service is None:
@@ -180,7 +151,7 @@ def _request(
     if service not in SERVICES:
         raise ConfigError(f"There is no service {service!r}; choose {' or '.join(SERVICES)}.")
     return SERVICES[service].build_request(
-        position, survey, width_pix, pixel_scale, base_url=base_url
+        field.position, survey, field.width_pix, field.pixel_scale, base_url=settings.base_url
     )
 
 

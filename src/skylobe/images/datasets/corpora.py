@@ -90,14 +90,11 @@ def load(
             f"{path}: no field is left that shows anything above the noise; check its positions, "
             "or lower the size cut."
         )
-    shape = (len(facts), 1, recipe.width_pix, recipe.width_pix)
-    # copy-on-write: a tensor must be writable, the file stays as it is
-    images = np.memmap(kept / "images.u8", dtype=np.uint8, mode="c", shape=shape)
     settings = corpus.settings
     source_ids = np.array(facts["source_id"].to_pylist(), dtype=np.str_)
     return ImageSet(
         name=path.name,
-        images=torch.from_numpy(images),
+        images=_mapped(kept, len(facts), recipe.width_pix),
         source_ids=source_ids,
         positions=SkyCoord(facts["ra"].to_numpy(), facts["dec"].to_numpy(), unit="deg"),
         pixel_scale=settings.pixel_scale,
@@ -110,6 +107,12 @@ def load(
         excludes=corpus.exclusion.names,
         scaling=scaling,
     )
+
+
+def _mapped(folder: Path, count: int, width_pix: int) -> torch.Tensor:
+    """Map the kept images into memory; copy-on-write, for a tensor must be writable and the file stays."""
+    shape = (count, 1, width_pix, width_pix)
+    return torch.from_numpy(np.memmap(folder / "images.u8", dtype=np.uint8, mode="c", shape=shape))
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ HOME = "doi:10.5281/zenodo.8188867 and the survey's Early Science release (might
 
 
 @dataclass(frozen=True)
-class Field:
+class MosaicField:
     """What one field gives.
 
     Args:
@@ -143,7 +143,7 @@ def _require_columns(table: Catalogue, names: tuple[str, ...], path: Path) -> No
         )
 
 
-def _field(name: str, votes: dict[str, tuple[str, float]], root: Path | None) -> Field:
+def _field(name: str, votes: dict[str, tuple[str, float]], root: Path | None) -> MosaicField:
     """Cut the classified sources of one field out of its mosaic."""
     path = downloads.require(f"mightee/{name}_source_catalogue.fits", root, home=HOME)
     mosaic = downloads.require(f"mightee/{name}_image.fits", root, home=HOME)
@@ -153,7 +153,7 @@ def _field(name: str, votes: dict[str, tuple[str, float]], root: Path | None) ->
     rows = np.flatnonzero([one in votes for one in ids])
     positions = icrs_of(catalogue, catalogue["RA"], catalogue["DEC"])[rows]
     images, pixel_scale = _cut(mosaic, ids[rows].tolist(), positions)
-    return Field(images, ids[rows].tolist(), positions, pixel_scale)
+    return MosaicField(images, ids[rows].tolist(), positions, pixel_scale)
 
 
 def _cut(
@@ -197,7 +197,7 @@ def _image(
     return normalise(cutout.data.astype(np.float32), width_pix=WIDTH_PIX, source_id=source_id)
 
 
-def _check(ids: list[str], votes: dict[str, tuple[str, float]], fields: list[Field]) -> None:
+def _check(ids: list[str], votes: dict[str, tuple[str, float]], fields: list[MosaicField]) -> None:
     """Insist that every classified source was found once, on mosaics of one scale."""
     lost = sorted(set(votes) - set(ids))
     if lost:

@@ -13,6 +13,7 @@ removes both.
 
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from skylobe.core import downloads, storage
 from skylobe.core.errors import ConfigError, DataError
@@ -108,27 +109,26 @@ def fetch(
     exclusion: Exclusion,
     root: Path | None = None,
     *,
-    size_cut: float | None = SIZE_CUT,
-    catalogue: Path | None = None,
     config: FillConfig | None = None,
     retry_failed: bool = False,
     progress: bool = False,
+    **choice: Any,  # noqa: ANN401
 ) -> tuple[Corpus, tuple[Step, ...]]:
     """Choose the sources and fetch their FIRST cut-outs; a stopped call goes on.
 
     Args:
         exclusion: Positions that must not be shown.
         root: Folder searched first for the positions table.
-        size_cut: Arcsec, as in ``select``.
-        catalogue: As in ``select``.
         config: Rate, tries, batches.
         retry_failed: Also try those again that failed in an earlier call.
         progress: Show a bar.
+        **choice: ``size_cut`` and ``catalogue``, as in ``select``.
 
     Returns:
         The corpus, and what each step took out, the cut-outs that failed last.
     """
-    selection = select(exclusion, root, size_cut=size_cut, catalogue=catalogue)
+    selection = select(exclusion, root, **choice)
+    size_cut = choice.get("size_cut", SIZE_CUT)
     survey = surveys.get("first")
     settings = CorpusSettings(survey.title, WIDTH_PIX, PIXEL_SCALE)
     folder = storage.cache_dir() / "rgz" / ("all" if size_cut is None else f"{size_cut:g}")

@@ -5,7 +5,7 @@ picture is turned north up, east left.
 """
 
 import io
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -26,26 +26,32 @@ MAX_PIXELS = 100_000_000
 SKEW_TOLERANCE = 0.01  # of the pixel scale: more would be a rotated picture
 
 
-def read_answer(
-    answer: bytes,
-    position: SkyCoord,
-    width_pix: int,
-    pixel_scale: float,
-    survey: Survey,
-    *,
-    min_finite: float = 0.5,
-    source_id: str = "image",
-) -> Cutout:
+class Field(NamedTuple):
+    """The square of sky that was asked for.
+
+    Args:
+        position: Centre.
+        width_pix: Pixels, both ways.
+        pixel_scale: Arcsec per pixel.
+        survey: Whose pixels.
+        source_id: Name of the source.
+        min_finite: Share of the pixels that must be measured.
+    """
+
+    position: SkyCoord
+    width_pix: int
+    pixel_scale: float
+    survey: Survey
+    source_id: str = "image"
+    min_finite: float = 0.5
+
+
+def read_answer(answer: bytes, field: Field) -> Cutout:
     """Read a service's answer and insist that it is the cut-out asked for.
 
     Args:
         answer: What the service sent.
-        position: Centre asked for.
-        width_pix: Pixels asked for, both ways.
-        pixel_scale: Arcsec per pixel asked for.
-        survey: Survey asked for.
-        min_finite: Share of the pixels that must be measured.
-        source_id: Name of the source.
+        field: What was asked for.
 
     Returns:
         ``float32`` pixels, north up and east left; the centre is where the answer's own WCS puts it, up to
@@ -55,16 +61,20 @@ def read_answer(
         NonsenseError: If it is no FITS image, cut short, or of another size, scale, centre or orientation.
         NoPixelsError: If too few pixels are measured, or all are zero.
     """
-    pixels, header = _plane(answer, source_id)
-    pixels = _in_jansky(pixels, header, survey, source_id)
-    if pixels.shape != (width_pix, width_pix):
+    pixels, header = _plane(answer, field.source_id)
+    pixels = _in_jansky(pixels, header, field.survey, field.source_id)
+    width = field.width_pix
+    if pixels.shape != (width, width):
         raise NonsenseError(
-            f"{source_id}: the answer has {pixels.shape[1]}×{pixels.shape[0]} pixels instead of "
-            f"{width_pix}×{width_pix}; ask again, or another service."
+            f"{field.source_id}: the answer has {pixels.shape[1]}×{pixels.shape[0]} pixels instead of "
+            f"{width}×{width}; ask again, or another service."
         )
-    pixels, centre, scale = _oriented(pixels, header, position, pixel_scale, source_id)
-    _check_measured(pixels, survey, min_finite, source_id)
-    return Cutout(pixels, centre, scale, survey.name, source_id, headers.beam_of(header))
+    pixels, centre, scale = _oriented(
+        pixels, header, field.position, field.pixel_scale, field.source_id
+    )
+    _check_measured(pixels, field.survey, field.min_finite, field.source_id)
+    beam = headers.beam_of(header)
+    return Cutout(pixels, centre, scale, field.survey.name, field.source_id, beam)
 
 
 def _in_jansky(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.client import IncompleteRead
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 import requests
@@ -64,6 +64,18 @@ def new_session() -> requests.Session:
     for scheme in ("http://", "https://"):
         made.mount(scheme, DeadlineAdapter())
     return made
+
+
+class Patience(NamedTuple):
+    """How long an exchange may take.
+
+    Args:
+        timeout: Seconds to connect and seconds of silence.
+        deadline: Seconds for everything together, however slowly bytes drip in.
+    """
+
+    timeout: tuple[float, float] = TIMEOUT
+    deadline: float = DEADLINE
 
 
 def send(
