@@ -104,7 +104,7 @@ def test_timm_itself_gives_the_same_features_with_the_shipped_weights():
         wheel = downloads.fetch_wheel(*TIMM)
     except UnavailableError as error:
         pytest.skip(str(error))
-    folder = resources.files("skylobe") / "models" / "skylobe-fast"
+    folder = resources.files("skylobe.models") / "shipped" / "skylobe-fast"
     command = [sys.executable, "-W", "error", str(ROOM / "beside_timm.py"), str(wheel), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr

@@ -24,7 +24,7 @@ def model(request: pytest.FixtureRequest) -> Model:
 
 
 def test_it_comes_with_the_package_and_is_small(model: Model):
-    folder = resources.files("skylobe") / "models" / model.name
+    folder = resources.files("skylobe.models") / "shipped" / model.name
     names = {path.name for path in folder.iterdir()}
     assert names == {"model.safetensors", "config.json", "preprocessing.json", "README.md"}
     assert len((folder / "model.safetensors").read_bytes()) < 25e6
@@ -55,7 +55,7 @@ def test_the_card_and_the_results_state_the_same_scores(model: Model):
 
 def test_its_licence_is_in_the_card_and_beside_it(model: Model):
     assert card.split(model.card)[0]["license"] == "cc-by-4.0"
-    notice = (resources.files("skylobe") / "models" / "LICENSE").read_text(encoding="utf-8")
+    notice = (resources.files("skylobe.models") / "shipped" / "LICENSE").read_text(encoding="utf-8")
     address = "https://creativecommons.org/licenses/by/4.0/"
     assert address in notice
     assert address in model.card
