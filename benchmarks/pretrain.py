@@ -31,7 +31,7 @@ from torch.utils.data import DataLoader, Dataset
 from skylobe.core.version import versions
 from skylobe.images.image_set import ImageSet
 from skylobe.learning.loop import Trainer
-from skylobe.learning.methods import Byol
+from skylobe.learning.methods import build_method
 from skylobe.learning.recipes import RECIPES
 from skylobe.learning.settings import PretrainConfig, ViewConfig
 from skylobe.learning.supply import Supply
@@ -172,7 +172,7 @@ class Plain:
 
     def __init__(self, config: PretrainConfig, sources: ImageSet, device: torch.device) -> None:
         torch.manual_seed(0)
-        method = Byol(build_encoder(config.encoder), config.byol)
+        method = build_method(build_encoder(config.encoder), config)
         for module in method.modules():
             if isinstance(module, Conv3x3):
                 module.__class__ = nn.Conv2d
@@ -199,7 +199,7 @@ class Plain:
         self.optimiser.zero_grad()
         self.method([first, second]).backward()
         self.optimiser.step()
-        self.method.update_target(0.996)
+        self.method.end_step(0.0)  # the paper's constant decay
 
 
 def compare(config: PretrainConfig, peak: Peak, steps: int, turns: int, plain_steps: int) -> str:
@@ -208,7 +208,7 @@ def compare(config: PretrainConfig, peak: Peak, steps: int, turns: int, plain_st
     with tempfile.TemporaryDirectory() as folder:
         sources = corpus(8 * batch)
         torch.manual_seed(0)
-        method = Byol(build_encoder(config.encoder), config.byol)
+        method = build_method(build_encoder(config.encoder), config)
         ours = Trainer(
             method, Supply(sources, Preprocessing(std=0.2), config), config, Path(folder)
         )
@@ -252,7 +252,7 @@ def repeats(config: PretrainConfig, n_steps: int) -> bool:
     for _ in range(2):
         with tempfile.TemporaryDirectory() as folder:
             torch.manual_seed(0)
-            method = Byol(build_encoder(config.encoder), config.byol)
+            method = build_method(build_encoder(config.encoder), config)
             sources = corpus(2 * config.train.batch_size)
             run = Trainer(
                 method, Supply(sources, Preprocessing(std=0.2), config), config, Path(folder)

@@ -23,7 +23,7 @@ from torch import nn
 from skylobe.core.version import versions
 from skylobe.images.image_set import ImageSet
 from skylobe.learning.loop import Trainer
-from skylobe.learning.methods import Byol
+from skylobe.learning.methods import build_method
 from skylobe.learning.recipes import RECIPES
 from skylobe.learning.settings import PretrainConfig
 from skylobe.learning.supply import Supply
@@ -45,7 +45,7 @@ def corpus(n_sources: int) -> ImageSet:
 def trainer(config: PretrainConfig, folder: Path, *, plain: bool) -> Trainer:
     """Make a run that can be stepped."""
     torch.manual_seed(0)
-    method = Byol(build_encoder(config.encoder), config.byol, n_measures=N_MEASURES)
+    method = build_method(build_encoder(config.encoder), config, n_measures=N_MEASURES)
     if plain:
         settings = replace(config.train, precision="fp32", channels_last=False)
         config = replace(config, train=settings)

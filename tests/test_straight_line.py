@@ -13,7 +13,7 @@ from conftest import STILL
 from skylobe.images.datasets import corpora
 from skylobe.images.image_set import ImageSet
 from skylobe.learning.loop import Trainer
-from skylobe.learning.methods import Byol
+from skylobe.learning.methods import build_method
 from skylobe.learning.pretrain import pretrain
 from skylobe.learning.settings import ByolConfig, PretrainConfig, TrainConfig, ViewConfig
 from skylobe.learning.supply import Supply
@@ -92,7 +92,7 @@ def test_training_embedding_and_search_see_the_same_tensor(corpus, tmp_path):
         train=TrainConfig(batch_size=4, accelerator="cpu"),
     )
     preprocessing = skylobe.load_model(_tiny_model(tmp_path)).preprocessing
-    method = Byol(build_encoder(config.encoder))
+    method = build_method(build_encoder(config.encoder), config)
     run = Trainer(method, Supply(corpus, preprocessing, config), config, tmp_path / "run")
     first, second = run.supply.views(0)
     prepared = prepare(

@@ -14,7 +14,7 @@ from torch import nn
 from conftest import lobes
 from skylobe.core.errors import SkylobeError
 from skylobe.learning import loop
-from skylobe.learning.methods import Byol
+from skylobe.learning.methods import build_method
 from skylobe.learning.settings import ByolConfig, PretrainConfig, TrainConfig, ViewConfig
 from skylobe.learning.supply import Supply
 from skylobe.models.encoder import build_encoder
@@ -47,7 +47,7 @@ def compile_with(backend):
 def trainer(folder, **settings):
     torch.manual_seed(0)
     config = replace(TINY, train=replace(TINY.train, **settings))
-    method = Byol(build_encoder(config.encoder), config.byol)
+    method = build_method(build_encoder(config.encoder), config)
     return loop.Trainer(
         method, Supply(lobes(40), Preprocessing(mean=0.1, std=0.2), config), config, folder
     )

@@ -57,8 +57,8 @@ def alone(tmp_path_factory):
 GRADIENT = """
 import copy, torch
 from torch import distributed, nn
-from skylobe.learning.methods import Byol
-from skylobe.learning.settings import ByolConfig
+from skylobe.learning.methods import build_method
+from skylobe.learning.settings import ByolConfig, PretrainConfig
 from skylobe.models.settings import EncoderConfig
 from skylobe.models.encoder import build_encoder
 from skylobe.learning.synchronised import synchronise_batch_norm
@@ -66,7 +66,8 @@ from skylobe.learning.synchronised import synchronise_batch_norm
 distributed.init_process_group("gloo")
 torch.manual_seed(0)
 encoder = build_encoder(EncoderConfig(depth=14, stem="fast", width=8))
-alone = Byol(encoder, ByolConfig(projector_hidden=16, projection=8)).double()
+config = PretrainConfig(byol=ByolConfig(projector_hidden=16, projection=8))
+alone = build_method(encoder, config).double()
 shared = copy.deepcopy(alone)
 synchronise_batch_norm(shared)
 first, second = torch.rand(2, 12, 1, 32, 32, dtype=torch.float64)

@@ -15,7 +15,7 @@ from skylobe.learning import supply
 from skylobe.learning.devices import Part
 from skylobe.learning.feeding import Resident, Stored, Streamed, central, fits, image_rows
 from skylobe.learning.loop import Trainer
-from skylobe.learning.methods import Byol
+from skylobe.learning.methods import build_method
 from skylobe.learning.schedule import Plan, batch_sources, epoch_order
 from skylobe.learning.settings import ByolConfig, PretrainConfig, TrainConfig, ViewConfig
 from skylobe.learning.supply import Supply
@@ -158,7 +158,7 @@ SMALL = PretrainConfig(
 def tiny_run(folder, corpus, **settings):
     config = replace(SMALL, train=replace(SMALL.train, **settings))
     torch.manual_seed(0)
-    method = Byol(build_encoder(config.encoder), config.byol)
+    method = build_method(build_encoder(config.encoder), config)
     return Trainer(method, Supply(corpus, Preprocessing(mean=0.1, std=0.2), config), config, folder)
 
 

@@ -15,7 +15,7 @@ from conftest import lobes
 from skylobe.core.errors import CheckpointError, CollapseError, ConfigError, DeviceMemoryError
 from skylobe.learning.feeding import image_rows
 from skylobe.learning.loop import STATE_FILE, Trainer
-from skylobe.learning.methods import Byol
+from skylobe.learning.methods import build_method
 from skylobe.learning.monitor import monitor_steps
 from skylobe.learning.schedule import Plan, batch_sources, learning_rate
 from skylobe.learning.settings import (
@@ -42,7 +42,7 @@ TINY = PretrainConfig(
 
 def trainer(folder, config=TINY, corpus=None, watch=None):
     torch.manual_seed(0)
-    method = Byol(build_encoder(config.encoder), config.byol)
+    method = build_method(build_encoder(config.encoder), config)
     corpus = lobes(40) if corpus is None else corpus
     return Trainer(
         method, Supply(corpus, Preprocessing(mean=0.1, std=0.2), config), config, folder, watch
@@ -163,7 +163,7 @@ def test_collapse_stops_the_run_with_an_explanation(tmp_path):
 def test_a_diverged_loss_stops_the_run(tmp_path):
     run = trainer(tmp_path)
     with torch.no_grad():
-        run.method.predictor[0].weight.fill_(math.nan)
+        run.method.objective.predictor[0].weight.fill_(math.nan)
     with pytest.raises(CollapseError, match="loss is nan"):
         run.run()
 
@@ -176,7 +176,7 @@ def poison(run, at):
         loss = original()
         if run.step == at:
             with torch.no_grad():
-                run.method.predictor[0].weight[0, 0] = math.nan
+                run.method.objective.predictor[0].weight[0, 0] = math.nan
         return loss
 
     run.train_step = train_step

@@ -1,6 +1,8 @@
 """What holds for every method, and what the terms of VICReg and LeJEPA measure."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +12,9 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 from conftest import lobes
+from skylobe.core.errors import ConfigError
 from skylobe.learning.loop import Trainer
-from skylobe.learning.methods import Byol, build_method
+from skylobe.learning.methods import build_method
 from skylobe.learning.methods.byol import pair_loss
 from skylobe.learning.methods.lejepa import FURTHEST, gaussian_distance
 from skylobe.learning.methods.vicreg import covariance, missing_variance
@@ -29,6 +32,7 @@ from skylobe.models.settings import EncoderConfig, Preprocessing
 from skylobe.scores.health import feature_spread
 
 METHODS = ("byol", "vicreg", "lejepa")
+BEFORE = Path(__file__).parents[1] / "fixtures" / "version_0_1_0" / "training_states.json"
 TINY = PretrainConfig(
     encoder=EncoderConfig(depth=14, stem="fast", width=8),
     views=ViewConfig(crop_pix=48, width_pix=32, n_small=2),
@@ -83,15 +87,43 @@ def test_measures_add_their_error_to_any_method(name):
     torch.testing.assert_close(method(views, wanted), expected)
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_the_state_of_a_training_that_version_0_1_0_began_is_taken_up(name):
+    """Its weights under their names then, its momenta by the order of what is trained."""
+    kept = json.loads(BEFORE.read_text())[name]
+    state = {one: torch.rand(shape) for one, shape in kept["state"].items()}
+    config = replace(TINY, method=name)
+    torch.manual_seed(0)
+    method = build_method(build_encoder(config.encoder), config, n_measures=5)
+    drawn = sorted(
+        round(float(p.double().sum()), 6) for p in method.state_dict().values() if p.ndim == 2
+    )
+    assert drawn == pytest.approx(sorted(kept["sums"].values()), abs=1e-5)
+    trained = [p for p in method.parameters() if p.requires_grad]
+    method.load_state_dict(dict(state))
+    for parameter, one in zip(trained, kept["trained"], strict=True):
+        assert torch.equal(parameter, state[one])
+    again = build_method(build_encoder(config.encoder), config, n_measures=5)
+    again.load_state_dict(method.state_dict())
+
+
+def test_a_method_that_is_not_there_is_refused_with_those_that_are():
+    with pytest.raises(ConfigError, match="no method 'simclr'; choose byol or vicreg or lejepa"):
+        PretrainConfig(method="simclr")
+    with pytest.raises(ConfigError, match="no method 'train'"):
+        PretrainConfig(method="train")
+
+
 def test_small_crops_are_compared_with_both_whole_views_and_never_predicted():
-    method = Byol(build_encoder(TINY.encoder), TINY.byol).eval()
+    method = build_method(build_encoder(TINY.encoder), TINY).eval()
     views = [torch.rand(5, 1, 32, 32), torch.rand(5, 1, 32, 32), torch.rand(5, 1, 16, 16)]
 
     def predicted(view):
-        return method.predictor(method.online["projector"](method.encoder(view)))
+        return method.objective.predictor(method.objective.projector(method.encoder(view)))
 
     def projected(view):
-        return method.target["projector"](method.target["encoder"](view))
+        target = method.objective.target
+        return target["projector"](target["encoder"](view))
 
     pairs = [(0, 1), (1, 0), (2, 0), (2, 1)]
     each = [pair_loss(predicted(views[a]), projected(views[b])).mean() for a, b in pairs]
@@ -104,7 +136,7 @@ def test_directions_are_unit_vectors_and_new_at_each_step():
     drawn = []
     for seed in (1, 1, 2):
         method.begin_step(torch.Generator().manual_seed(seed))
-        drawn.append(method.directions.clone())
+        drawn.append(method.objective.directions.clone())
     torch.testing.assert_close(drawn[0].norm(dim=0), torch.ones(16))
     assert torch.equal(drawn[0], drawn[1])
     assert not torch.equal(drawn[0], drawn[2])

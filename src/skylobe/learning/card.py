@@ -13,7 +13,6 @@ from skylobe.models.model import Model
 
 FENCE = "---\n"
 TAGS = ["astronomy", "radio-astronomy", "radio-galaxies", "self-supervised-learning", "resnet"]
-METHODS = {"byol": "BYOL", "vicreg": "VICReg", "lejepa": "LeJEPA"}
 STEMS = {"fast": "7×7 stride 2", "paper": "3×3 stride 1"}
 
 
@@ -123,7 +122,7 @@ def _method(config: PretrainConfig, corpus: dict[str, Any]) -> str:
         if corpus["images"] > corpus["sources"]
         else "two random views of an image"
     )
-    name = METHODS[config.method]
+    name = config.method_settings.title
     small = config.views.n_small
     crops = f", and {small} small crops of each" if small else ""
     weight = config.morphology_weight

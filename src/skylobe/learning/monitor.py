@@ -40,14 +40,10 @@ def refuse_collapse(values: dict[str, float], step: int, config: PretrainConfig)
     spread, least = values.get("spread", math.inf), config.monitor.min_spread
     if spread >= least:
         return
-    raises = {
-        "byol": "raise byol.target_decay or train.batch_size",
-        "vicreg": "raise vicreg.variance or train.batch_size",
-        "lejepa": "raise lejepa.regulariser or train.batch_size",
-    }[config.method]
+    own = f"{config.method}.{config.method_settings.against_collapse}"
     raise CollapseError(
         f"The features' spread is {spread:.4f} at step {step}, below {least:g}: every image gets the "
-        f"same embedding. Lower train.lr, {raises}, and start in a new folder."
+        f"same embedding. Lower train.lr, raise {own} or train.batch_size, and start in a new folder."
     )
 
 

@@ -7,9 +7,9 @@ import dataclasses
 
 from skylobe.core.errors import ConfigError
 from skylobe.core.settings import Config
+from skylobe.learning.method_settings import ByolConfig
 from skylobe.learning.settings import (
     SUPERVISED_VIEWS,
-    ByolConfig,
     PretrainConfig,
     Stage,
     TrainConfig,
@@ -41,6 +41,7 @@ RECIPES: dict[str, PretrainConfig] = {
         ),
         grid_pix=32,
         method="lejepa",
+        # for whoever gives --method byol on one processor
         byol=ByolConfig(target_decay=0.99, decay_schedule="cosine"),
         morphology_weight=2.0,
         train=TrainConfig(

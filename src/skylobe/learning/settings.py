@@ -1,9 +1,15 @@
 """Every setting of training, as frozen dataclasses."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 from skylobe.core.errors import ConfigError
+from skylobe.learning.method_settings import (
+    ByolConfig,
+    LejepaConfig,
+    MethodSettings,
+    VicregConfig,
+)
 from skylobe.models.settings import EncoderConfig
 
 
@@ -64,61 +70,6 @@ class ViewConfig:
 
 
 SUPERVISED_VIEWS = ViewConfig(area=(0.9, 1.0), jitter=0.0, blur=0.0)  # Paper, Table 2
-
-
-@dataclass(frozen=True)
-class ByolConfig:
-    """Heads and target network of BYOL.
-
-    Args:
-        projector_hidden: Width of the projector's hidden layer.
-        projection: Width of the projection.
-        predictor_hidden: Width of the predictor's hidden layer.
-        target_decay: τ of Eq. 1: share of the target network kept at each step.
-        decay_schedule: ``constant``, or ``cosine`` from ``target_decay`` to 1.
-    """
-
-    projector_hidden: int = 512
-    projection: int = 256
-    predictor_hidden: int = 512
-    target_decay: float = 0.996
-    decay_schedule: Literal["constant", "cosine"] = "constant"
-
-
-@dataclass(frozen=True)
-class VicregConfig:
-    """Expander and weights of VICReg.
-
-    Args:
-        hidden: Width of the expander's hidden layer.
-        projection: Width of its output.
-        similarity: Weight of the distance between views.
-        variance: Weight of the missing variance.
-        covariance: Weight of the covariance between dimensions.
-    """
-
-    hidden: int = 1024
-    projection: int = 1024
-    similarity: float = 1.0
-    variance: float = 1.0
-    covariance: float = 0.04
-
-
-@dataclass(frozen=True)
-class LejepaConfig:
-    """Projector and regulariser of LeJEPA.
-
-    Args:
-        hidden: Width of the projector's hidden layer.
-        projection: Width of its output.
-        n_directions: Directions along which a batch is compared with a Gaussian, new at each step.
-        regulariser: λ: weight of that comparison; the distance between views weighs 1 − λ.
-    """
-
-    hidden: int = 512
-    projection: int = 64
-    n_directions: int = 256
-    regulariser: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -206,7 +157,8 @@ class PretrainConfig:
         views: The random views.
         grid_pix: Width at which the finished encoder is shown the same angle; ``None`` is that of the
             last views.
-        method: ``byol``, or a method without a target network: ``vicreg``, ``lejepa``.
+        method: ``byol``, or a method without a target network: ``vicreg``, ``lejepa``. Each has a field
+            of its name with its settings; those of the others are kept for whoever changes the method.
         byol: Heads and target network of BYOL.
         vicreg: Settings of VICReg.
         lejepa: Settings of LeJEPA.
@@ -220,10 +172,23 @@ class PretrainConfig:
     softening: float | None = None
     views: ViewConfig = field(default_factory=ViewConfig)
     grid_pix: int | None = None
-    method: Literal["byol", "vicreg", "lejepa"] = "byol"
+    method: str = "byol"
     byol: ByolConfig = field(default_factory=ByolConfig)
     vicreg: VicregConfig = field(default_factory=VicregConfig)
     lejepa: LejepaConfig = field(default_factory=LejepaConfig)
     morphology_weight: float = 0.0
     train: TrainConfig = field(default_factory=TrainConfig)
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse a method that has no field."""
+        if not isinstance(getattr(self, self.method, None), MethodSettings):
+            names = [one.name for one in fields(self)]
+            known = [one for one in names if isinstance(getattr(self, one), MethodSettings)]
+            raise ConfigError(f"There is no method {self.method!r}; choose {' or '.join(known)}.")
+
+    @property
+    def method_settings(self) -> MethodSettings:
+        """The settings of the method that is used."""
+        settings: MethodSettings = getattr(self, self.method)
+        return settings

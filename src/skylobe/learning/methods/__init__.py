@@ -1,13 +1,18 @@
-"""Methods of self-supervised training behind one interface; which one is a setting."""
+"""Methods of self-supervised training behind one interface; which one is a setting.
 
-from skylobe.learning.methods.byol import Byol
-from skylobe.learning.methods.lejepa import Lejepa
-from skylobe.learning.methods.method import Method
-from skylobe.learning.methods.vicreg import Vicreg
+Each file is one method: the objective that ``OBJECTIVE`` names, found by the name of the field of
+``PretrainConfig`` that holds its settings.
+"""
+
+import importlib
+
+from torch import nn
+
+from skylobe.learning.methods.method import Method, Objective
 from skylobe.learning.settings import PretrainConfig
 from skylobe.models.encoder import Encoder
 
-__all__ = ["Byol", "Lejepa", "Method", "Vicreg", "build_method"]
+__all__ = ["Method", "Objective", "build_method"]
 
 
 def build_method(encoder: Encoder, config: PretrainConfig, *, n_measures: int = 0) -> Method:
@@ -18,9 +23,7 @@ def build_method(encoder: Encoder, config: PretrainConfig, *, n_measures: int = 
         config: Names the method and holds its settings.
         n_measures: Measures of shape that features are asked to know; 0 for none.
     """
-    weight = config.morphology_weight
-    if config.method == "vicreg":
-        return Vicreg(encoder, config.vicreg, n_measures=n_measures, morphology_weight=weight)
-    if config.method == "lejepa":
-        return Lejepa(encoder, config.lejepa, n_measures=n_measures, morphology_weight=weight)
-    return Byol(encoder, config.byol, n_measures=n_measures, morphology_weight=weight)
+    home = importlib.import_module(f"skylobe.learning.methods.{config.method}")
+    morphology = nn.Linear(encoder.n_features, n_measures) if n_measures else None
+    objective: Objective = home.OBJECTIVE(encoder, config.method_settings)
+    return Method(encoder, objective, morphology, config.morphology_weight)

@@ -12,8 +12,16 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from skylobe.learning.methods.method import N_GLOBAL, Features, Loss, Method, Views, head, precise
-from skylobe.learning.settings import ByolConfig
+from skylobe.learning.method_settings import ByolConfig
+from skylobe.learning.methods.method import (
+    N_GLOBAL,
+    Features,
+    Loss,
+    Objective,
+    Views,
+    head,
+    precise,
+)
 from skylobe.models.encoder import Encoder
 
 Vectors = Float[Tensor, "batch projection"]
@@ -30,43 +38,21 @@ def pair_loss(prediction: Vectors, projection: Vectors) -> Float[Tensor, " batch
     return 2 - 2 * functional.cosine_similarity(prediction, projection, dim=-1)
 
 
-class Byol(Method):
-    """An online network, its slowly moving copy, and the loss between them.
+class Byol(Objective):
+    """The online network's heads, a slowly moving copy of the whole, and the loss between them.
 
     Args:
-        encoder: The network that is kept.
+        encoder: The online encoder; the target network begins as a copy of it.
         config: Widths of the heads, decay of the target network.
-        n_measures: As of ``Method``.
-        morphology_weight: As of ``Method``.
     """
 
-    def __init__(
-        self,
-        encoder: Encoder,
-        config: ByolConfig | None = None,
-        *,
-        n_measures: int = 0,
-        morphology_weight: float = 0.0,
-    ) -> None:
-        super().__init__(
-            encoder.n_features, n_measures=n_measures, morphology_weight=morphology_weight
-        )
-        self.config = config = config or ByolConfig()
-        self.online = nn.ModuleDict(
-            {
-                "encoder": encoder,
-                "projector": head(encoder.n_features, config.projector_hidden, config.projection),
-            }
-        )
+    def __init__(self, encoder: Encoder, config: ByolConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.projector = head(encoder.n_features, config.projector_hidden, config.projection)
         self.predictor = head(config.projection, config.predictor_hidden, config.projection)
-        self.target = copy.deepcopy(self.online).requires_grad_(False)
-
-    @property
-    def encoder(self) -> Encoder:
-        """The online encoder."""
-        encoder = self.online["encoder"]
-        assert isinstance(encoder, Encoder)
-        return encoder
+        online = nn.ModuleDict({"encoder": encoder, "projector": self.projector})
+        self.target = copy.deepcopy(online).requires_grad_(False)
 
     def compare(self, features: Sequence[Features], views: Sequence[Views]) -> Loss:
         """Predict the target's projections of the two whole views from every other view.
@@ -75,7 +61,7 @@ class Byol(Method):
         """
         with torch.no_grad():
             targets = [self._project(self.target, view) for view in views[:N_GLOBAL]]
-        predictions = [self.predictor(self.online["projector"](one)) for one in features]
+        predictions = [self.predictor(self.projector(one)) for one in features]
         losses = [
             pair_loss(prediction, target).mean()
             for row, prediction in enumerate(predictions)
@@ -98,17 +84,20 @@ class Byol(Method):
             return self.config.target_decay
         return 1 - (1 - self.config.target_decay) * (math.cos(math.pi * progress) + 1) / 2
 
-    def end_step(self, progress: float) -> None:
+    def end_step(self, encoder: Encoder, progress: float) -> None:
         """Move the target network."""
-        self.update_target(self.decay_at(progress))
+        self.update_target(encoder, self.decay_at(progress))
 
     @torch.no_grad()
-    def update_target(self, decay: float) -> None:
+    def update_target(self, encoder: Encoder, decay: float) -> None:
         """Move the target network towards the online one: τ·target + (1 − τ)·online.
 
         Source: paper, Eq. 1. Batch-norm statistics are the target's own.
         """
         targets: list[Tensor] = list(self.target.parameters())
-        online: list[Tensor] = list(self.online.parameters())
+        online: list[Tensor] = [*encoder.parameters(), *self.projector.parameters()]
         torch._foreach_mul_(targets, decay)
         torch._foreach_add_(targets, online, alpha=1 - decay)
+
+
+OBJECTIVE = Byol

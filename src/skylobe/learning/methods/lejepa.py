@@ -10,8 +10,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from skylobe.learning.methods.method import N_GLOBAL, Features, Loss, Method, Views, head, precise
-from skylobe.learning.settings import LejepaConfig
+from skylobe.learning.method_settings import LejepaConfig
+from skylobe.learning.methods.method import (
+    N_GLOBAL,
+    Features,
+    Loss,
+    Objective,
+    Views,
+    head,
+    precise,
+)
 from skylobe.models.encoder import Encoder
 
 Vectors = Float[Tensor, "batch projection"]
@@ -19,38 +27,21 @@ FURTHEST = 3.0  # of the frequencies at which characteristic functions are compa
 N_FREQUENCIES = 17
 
 
-class Lejepa(Method):
-    """An encoder, a projector, and two terms on its output.
+class Lejepa(Objective):
+    """A projector, and two terms on its output.
 
     Args:
-        encoder: The network that is kept.
+        encoder: Whose features are compared.
         config: Widths, number of directions, weight of the regulariser.
-        n_measures: As of ``Method``.
-        morphology_weight: As of ``Method``.
     """
 
-    def __init__(
-        self,
-        encoder: Encoder,
-        config: LejepaConfig | None = None,
-        *,
-        n_measures: int = 0,
-        morphology_weight: float = 0.0,
-    ) -> None:
-        super().__init__(
-            encoder.n_features, n_measures=n_measures, morphology_weight=morphology_weight
-        )
-        self.config = config = config or LejepaConfig()
-        self._encoder = encoder
+    def __init__(self, encoder: Encoder, config: LejepaConfig) -> None:
+        super().__init__()
+        self.config = config
         self.projector = head(encoder.n_features, config.hidden, config.projection)
         shape = (config.projection, config.n_directions)
         self.directions: Tensor
         self.register_buffer("directions", torch.zeros(shape), persistent=False)
-
-    @property
-    def encoder(self) -> Encoder:
-        """The encoder."""
-        return self._encoder
 
     def begin_step(self, generator: torch.Generator) -> None:
         """Draw new directions, the same on every device."""
@@ -80,3 +71,6 @@ def gaussian_distance(
     gap = (angle.cos().mean(0) - gaussian).square() + angle.sin().mean(0).square()
     # even in frequency: twice the integral from 0
     return 2 * len(vectors) * torch.trapezoid(gap * gaussian, frequency, dim=-1).mean()
+
+
+OBJECTIVE = Lejepa

@@ -10,46 +10,37 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from skylobe.learning.methods.method import N_GLOBAL, Features, Loss, Method, Views, head, precise
-from skylobe.learning.settings import VicregConfig
+from skylobe.learning.method_settings import VicregConfig
+from skylobe.learning.methods.method import (
+    N_GLOBAL,
+    Features,
+    Loss,
+    Objective,
+    Views,
+    head,
+    precise,
+)
 from skylobe.models.encoder import Encoder
 
 Vectors = Float[Tensor, "batch projection"]
 FLOOR = 1e-4  # keeps the gradient of a standard deviation finite at 0
 
 
-class Vicreg(Method):
-    """An encoder, an expander, and three terms on its output.
+class Vicreg(Objective):
+    """An expander, and three terms on its output.
 
     Args:
-        encoder: The network that is kept.
+        encoder: Whose features are compared.
         config: Widths and weights.
-        n_measures: As of ``Method``.
-        morphology_weight: As of ``Method``.
 
     Deviation: the expander has one hidden layer; weights are divided by the published 25, so that the
         learning rate means what it means for BYOL. Statistics are of one device's share of a batch.
     """
 
-    def __init__(
-        self,
-        encoder: Encoder,
-        config: VicregConfig | None = None,
-        *,
-        n_measures: int = 0,
-        morphology_weight: float = 0.0,
-    ) -> None:
-        super().__init__(
-            encoder.n_features, n_measures=n_measures, morphology_weight=morphology_weight
-        )
-        self.config = config = config or VicregConfig()
-        self._encoder = encoder
+    def __init__(self, encoder: Encoder, config: VicregConfig) -> None:
+        super().__init__()
+        self.config = config
         self.expander = head(encoder.n_features, config.hidden, config.projection)
-
-    @property
-    def encoder(self) -> Encoder:
-        """The encoder."""
-        return self._encoder
 
     def compare(self, features: Sequence[Features], views: Sequence[Views]) -> Loss:
         """Add up distance between views, missing variance and covariance."""
@@ -78,3 +69,6 @@ def covariance(vectors: Vectors) -> Float[Tensor, ""]:
     centred = vectors - vectors.mean(0)
     matrix = centred.t() @ centred / (len(vectors) - 1)
     return (matrix.square().sum() - matrix.diagonal().square().sum()) / vectors.shape[1]
+
+
+OBJECTIVE = Vicreg
