@@ -11,7 +11,7 @@ from skylobe.core.errors import NonsenseError
 from skylobe.sky.beam import Beam
 from skylobe.sky.cutout import Cutout, sky_wcs
 from skylobe.sky.services.answers import Field, read_answer
-from skylobe.sky.surveys import FIRST
+from skylobe.sky.surveys.nrao import FIRST
 
 HERE = SkyCoord(206.42, 23.38, unit="deg")
 PIXELS = np.random.default_rng(0).normal(0, 1, (20, 20)).astype(np.float32)

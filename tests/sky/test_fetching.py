@@ -20,7 +20,7 @@ from skylobe.sky import fetching
 from skylobe.sky.cutout import Cutout
 from skylobe.sky.services import http
 from skylobe.sky.services.answers import Field, read_answer
-from skylobe.sky.surveys import FIRST, NVSS
+from skylobe.sky.surveys.nrao import FIRST, NVSS
 
 HERE = SkyCoord(206.42, 23.38, unit="deg")
 everywhere = st.builds(

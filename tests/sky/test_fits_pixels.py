@@ -20,7 +20,7 @@ from skylobe.images.files import decode, read_image
 from skylobe.sky.cutout import sky_wcs
 from skylobe.sky.fits import unfolded
 from skylobe.sky.services.mosaics import Mosaics
-from skylobe.sky.surveys import FIRST
+from skylobe.sky.surveys.nrao import FIRST
 
 HERE = SkyCoord(206.42, 23.38, unit="deg")
 EXACT = {"compression_type": "GZIP_1", "quantize_level": 0}

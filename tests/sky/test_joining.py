@@ -14,7 +14,7 @@ from skylobe.sky.beam import SIGMA, Beam
 from skylobe.sky.cutout import sky_wcs
 from skylobe.sky.fetching import save
 from skylobe.sky.services.mosaics import Mosaics
-from skylobe.sky.surveys import FIRST
+from skylobe.sky.surveys.nrao import FIRST
 
 HERE = SkyCoord(206.42, 23.38, unit="deg")
 SCALE, WIDTH = 1.8, 120

@@ -16,7 +16,8 @@ from sky.fake_services import _gaussian
 from skylobe.core.errors import DataError, NoPixelsError, OutsideFootprintError
 from skylobe.sky.cutout import sky_wcs
 from skylobe.sky.services.mosaics import Mosaics
-from skylobe.sky.surveys import MIGHTEE, NVSS
+from skylobe.sky.surveys.meerkat import MIGHTEE
+from skylobe.sky.surveys.nrao import NVSS
 
 BEAM = 9.0  # arcsec
 

@@ -22,7 +22,9 @@ from skylobe.core.errors import (
 from skylobe.sky.cutout import sky_wcs
 from skylobe.sky.services import SERVICES, Request, http
 from skylobe.sky.services.answers import Field, read_answer
-from skylobe.sky.surveys import FIRST, MGCLS, NVSS, SURVEYS
+from skylobe.sky.surveys import SURVEYS
+from skylobe.sky.surveys.meerkat import MGCLS
+from skylobe.sky.surveys.nrao import FIRST, NVSS
 
 SURVEY = {"hips2fits": NVSS, "skyview": FIRST}
 HERE = SkyCoord(206.42, 23.38, unit="deg")

@@ -13,7 +13,10 @@ from astropy.io import fits
 
 from skylobe.core.errors import ConfigError, MissingExtraError, OutsideFootprintError
 from skylobe.sky import footprints
-from skylobe.sky.surveys import FIRST, LOTSS, MIGHTEE, NVSS, SUMSS, SURVEYS, TGSS, get
+from skylobe.sky.surveys import SURVEYS, get
+from skylobe.sky.surveys.meerkat import MIGHTEE
+from skylobe.sky.surveys.nrao import FIRST, NVSS
+from skylobe.sky.surveys.others import LOTSS, SUMSS, TGSS
 
 
 def test_every_row_is_complete():

@@ -3,7 +3,14 @@
 from typing import Literal
 
 Name = Literal[
-    "table6", "table7", "figure4", "figure5", "figure6", "figure7", "timings", "cross_validation"
+    "table6",
+    "table7",
+    "figure4",
+    "figure5",
+    "figure6",
+    "figure7",
+    "timings",
+    "cross_validation",
 ]
 ROOMS: dict[str, str] = {
     "table6": "label_curve",

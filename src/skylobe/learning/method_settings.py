@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 
+@dataclass(frozen=True)
 class MethodSettings:
     """Settings of one method; a field of this kind in ``PretrainConfig`` is the method's row.
 

@@ -1,36 +1,23 @@
 """The radio surveys: frequency, beam, pixel scale, where on the sky, from which service, what to cite.
 
-Data only: another survey is another row in the file of its observatory and a name here. Every group of
+Data only: another survey is another row in the file of its observatory, and is found there. Every group of
 facts names its source; a HiPS identifier or a name of SkyView stands here only if it was found in use, and
 ``None`` means that none was. Identifiers are exact: a name that several HiPS share would be answered by
 any of them.
 """
 
 from skylobe.core.errors import ConfigError
-from skylobe.sky.surveys.askap import EMU, RACS_HIGH, RACS_LOW, RACS_MID
-from skylobe.sky.surveys.meerkat import MGCLS, MIGHTEE
-from skylobe.sky.surveys.nrao import FIRST, NVSS, VLASS
-from skylobe.sky.surveys.others import LOTSS, SUMSS, TGSS
+from skylobe.sky.surveys import askap, meerkat, nrao, others
 from skylobe.sky.surveys.survey import Cone, MocFile, Survey, Zone
 
 __all__ = ["SURVEYS", "Cone", "MocFile", "Survey", "Zone", "get"]
 
+OBSERVATORIES = (nrao, askap, meerkat, others)
 SURVEYS: dict[str, Survey] = {
-    one.name: one
-    for one in (
-        FIRST,
-        NVSS,
-        VLASS,
-        RACS_LOW,
-        RACS_MID,
-        RACS_HIGH,
-        LOTSS,
-        TGSS,
-        EMU,
-        MIGHTEE,
-        MGCLS,
-        SUMSS,
-    )
+    row.name: row
+    for home in OBSERVATORIES
+    for row in vars(home).values()
+    if isinstance(row, Survey)
 }
 _PREFIXES = ("vla", "nrao", "askap", "meerkat", "lofar", "gmrt")
 _OTHER_NAMES = {"lotssdr2": "lotss", "tgssadr1": "tgss", "tgssadr": "tgss"}
