@@ -1,8 +1,8 @@
-# Two commands: `make quickstart` and `make test`. Both make .venv first, and reuse it afterwards.
+# `make quickstart`, `make test` and `make docs` make .venv first, and reuse it afterwards.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test lint docs bench results clean environment sky-environment test-environment
+.PHONY: quickstart test lint docs bench results clean environment sky-environment docs-environment test-environment
 
 quickstart: environment
 	@$(BIN)/skylobe quickstart
@@ -15,8 +15,12 @@ lint: test-environment
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-docs: environment
+# what is written from the code and the cards, then the site; a warning is an error, and no network is asked
+docs: docs-environment
 	@$(BIN)/python tools/cli_reference.py docs/cli.md
+	@$(BIN)/python tools/model_table.py docs/models.md
+	@$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
+	@echo "The site: docs/_build/html/index.html"
 
 bench: test-environment
 	@$(BIN)/python benchmarks/step.py
@@ -35,7 +39,7 @@ results: sky-environment
 	@$(BIN)/skylobe reproduce figure6 --out docs/results.md
 
 clean:
-	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
+	@rm -rf .venv build dist docs/_build docs/api/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
 
 environment: python
 	@$(PYTHON) tools/bootstrap.py
@@ -43,8 +47,11 @@ environment: python
 sky-environment: python
 	@$(PYTHON) tools/bootstrap.py sky
 
+docs-environment: python
+	@$(PYTHON) tools/bootstrap.py docs sky map onnx hub app
+
 test-environment: python
-	@$(PYTHON) tools/bootstrap.py test sky map onnx hub app
+	@$(PYTHON) tools/bootstrap.py test docs sky map onnx hub app
 
 .PHONY: python
 python:

@@ -2,6 +2,7 @@ import doctest
 import importlib.util
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -12,6 +13,14 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "skylobe"
 DOCS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def loaded(folder: str, name: str) -> ModuleType:
+    """Import a script that is no part of the package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / folder / f"{name}.py")
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    return tool
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
@@ -45,9 +54,7 @@ def test_every_command_and_public_name_is_documented():
 
 def test_the_command_reference_is_fresh(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("COLUMNS", "100")  # the tool sets it; here it is put back
-    spec = importlib.util.spec_from_file_location("reference", ROOT / "tools" / "cli_reference.py")
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
+    tool = loaded("tools", "cli_reference")
     written = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     # Python versions break the lines differently
     assert written.split() == tool.reference().split(), "run `make docs`"
@@ -70,3 +77,29 @@ def test_links_between_pages_lead_somewhere():
 @pytest.mark.parametrize("name", ["LICENSE", "CITATION.cff", "CHANGELOG.md", "VISION.md"])
 def test_what_a_repository_needs_is_there(name: str):
     assert (ROOT / name).read_text(encoding="utf-8").strip()
+
+
+def test_the_table_of_models_is_fresh():
+    tool = loaded("tools", "model_table")
+    written = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    assert f"made by a command -->\n\n{tool.table()}\n\n<!-- end of models" in written, "make docs"
+
+
+def test_every_page_has_a_place_in_the_site():
+    pages = [ROOT / "docs" / f"{name}.md" for name in ("index", "howto", "explanation", "project")]
+    pages += [ROOT / "docs" / name / "index.md" for name in ("tutorials", "api")]
+    listed = {
+        line.strip().rpartition("/")[2] for one in pages for line in one.read_text().split("\n")
+    }
+    for page in (ROOT / "docs").glob("*.md"):
+        assert page.stem in listed | {"index", "search"}, page.name  # searching.md is search.md
+
+
+def test_the_reference_names_modules_that_exist():
+    tool = loaded("docs", "site_pages")
+    for name in (one for names in tool.MODULES.values() for one in names):
+        place = SOURCE / name.replace(".", "/")
+        assert place.with_suffix(".py").exists() or (place / "__init__.py").exists(), name
+    written = tool.front_door()
+    for name in skylobe.__all__:
+        assert name.startswith("__") or f":: skylobe.{name}" in written or name == "datasets", name
