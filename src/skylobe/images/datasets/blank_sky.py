@@ -21,6 +21,7 @@ from skylobe.images.files import read_image
 from skylobe.sky.rendering.noise import PatchNoise, blank_patches
 
 SAMPLE = "mirabest/fits_sample"
+STORED, STORED_UNIT = "blank_sky/first.npz", 20.0
 
 
 def patches(root: Path | None = None, *, width_pix: int = 64) -> PatchNoise:
@@ -41,6 +42,22 @@ def patches(root: Path | None = None, *, width_pix: int = 64) -> PatchNoise:
         with storage.write_atomically(cached) as path, path.open("wb") as file:
             np.save(file, found.numpy())
     return PatchNoise(torch.from_numpy(np.load(cached)))
+
+
+def stored(root: Path | None = None) -> PatchNoise:
+    """Read the 6,000 patches of 72 pixels that were cut out away from every evaluated source.
+
+    They are kept as whole numbers, ``STORED_UNIT`` to one σ, which a batch turns into numbers for itself.
+
+    Args:
+        root: Folder searched first.
+
+    Raises:
+        UnavailableError: If the file is not here.
+    """
+    path = storage.require(STORED, root, home="SkyView cut-outs of VLA FIRST")
+    with np.load(path) as arrays:
+        return PatchNoise(torch.from_numpy(arrays["images"]))
 
 
 def _pictures(root: Path | None) -> Iterator[NDArray[np.floating[Any]]]:
