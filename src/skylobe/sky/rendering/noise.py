@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from numpy.typing import NDArray
 from scipy.fft import next_fast_len
 from scipy.ndimage import maximum_filter
@@ -133,15 +133,15 @@ class PatchNoise:
     pictures of its beam and pixel scale only.
 
     Args:
-        patches: ``(patch, height, width)``, square, of unit variance.
+        patches: ``(patch, height, width)``, square, of unit variance, or whole numbers that stand for it.
     """
 
-    def __init__(self, patches: Float[Tensor, "patch height width"]) -> None:
+    def __init__(self, patches: Real[Tensor, "patch height width"]) -> None:
         self.patches = patches
 
     def draw(
         self, n_fields: int, width_pix: int, generator: torch.Generator
-    ) -> Float[Tensor, "source height width"]:
+    ) -> Real[Tensor, "source height width"]:
         """Draw patches, cut to the field; a smaller patch is continued by reflection at its edges.
 
         Args:

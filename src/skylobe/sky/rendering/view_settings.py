@@ -1,0 +1,82 @@
+"""How views are drawn: how far sources are moved and perturbed, and by which telescope they are seen."""
+
+from dataclasses import dataclass
+
+from skylobe.core.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class DrawConfig:
+    """Draws of a view; every view of every step has its own.
+
+    Args:
+        shift: Arcsec. Largest shift of the source from the centre, per axis.
+        zoom: Smallest and largest factor of all angles on the sky; the beam keeps its size.
+        aspect: Standard deviation of the natural logarithm of height over width.
+        position_jitter: Arcsec. Standard deviation of each component's own shift, per axis.
+        flux_jitter: Standard deviation of the natural logarithm of each component's flux factor.
+        size_jitter: The same of its size.
+        angle_jitter: Degrees. Standard deviation of each component's turn about its own centre.
+        sharp: Arcsec. Smallest and largest beam of a sharp view (full width at half maximum).
+        usual: Arcsec. Beam that most sharp views have, within a quarter.
+        usual_share: How many of the sharp views those are.
+        coarse: Arcsec. Smallest and largest beam of a coarse view.
+        coarse_both: Share of the sources of which both views are coarse.
+        coarse_one: Share of the sources of which one view is coarse.
+        roundness: Smallest ratio of the beam's axes; four of ten beams are not round.
+        level: Noise over that of FIRST (0.15 mJy/beam at any beam, since what coarse surveys are
+            looked at for is bright): smallest and largest factor.
+        least_contrast: The brightest pixel stands at least so many σ above the noise.
+        patch_share: How many of the views with about FIRST's beam have noise of real blank sky.
+
+    Raises:
+        ConfigError: If a range is not in rising order, or a share is not between 0 and 1.
+    """
+
+    shift: float = 8.0
+    zoom: tuple[float, float] = (0.85, 1.3)
+    aspect: float = 0.04
+    position_jitter: float = 0.4
+    flux_jitter: float = 0.15
+    size_jitter: float = 0.15
+    angle_jitter: float = 5.0
+    sharp: tuple[float, float] = (3.0, 12.0)
+    usual: float = 5.6
+    usual_share: float = 0.6
+    coarse: tuple[float, float] = (12.0, 50.0)
+    coarse_both: float = 0.15
+    coarse_one: float = 0.15
+    roundness: float = 0.6
+    level: tuple[float, float] = (0.06, 1.0)
+    least_contrast: float = 6.0
+    patch_share: float = 0.7
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be drawn from."""
+        for name in ("zoom", "sharp", "coarse", "level"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high:
+                raise ConfigError(f"{name} is {(low, high)}; give two values above 0, rising.")
+        for name in ("usual_share", "coarse_both", "coarse_one", "patch_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}; give a share from 0 to 1.")
+        if self.coarse_both + self.coarse_one > 1:
+            raise ConfigError("coarse_both and coarse_one are shares of all sources; lower them.")
+
+
+PLAIN = DrawConfig(  # the source as it is, at one beam of 5.4″, with hardly any noise
+    shift=0.0,
+    zoom=(1.0, 1.0),
+    aspect=0.0,
+    position_jitter=0.0,
+    flux_jitter=0.0,
+    size_jitter=0.0,
+    angle_jitter=0.0,
+    sharp=(5.4, 5.4),
+    usual_share=0.0,
+    coarse_both=0.0,
+    coarse_one=0.0,
+    roundness=1.0,
+    level=(1e-6, 1e-6),
+    patch_share=0.0,
+)
