@@ -55,7 +55,7 @@ def stored(root: Path | None = None) -> PatchNoise:
     Raises:
         UnavailableError: If the file is not here.
     """
-    path = storage.require(STORED, root, home="SkyView cut-outs of VLA FIRST")
+    path = downloads.require(STORED, root, home="SkyView cut-outs of VLA FIRST")
     with np.load(path) as arrays:
         return PatchNoise(torch.from_numpy(arrays["images"]))
 
