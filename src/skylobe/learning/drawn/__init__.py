@@ -1,0 +1,1 @@
+"""A training on drawn views that has no planned end: settings, feed, average, loop."""

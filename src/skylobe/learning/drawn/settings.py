@@ -1,0 +1,50 @@
+"""Settings of a training on drawn views that has no planned end."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from skylobe.core.errors import ConfigError
+from skylobe.learning.settings import LejepaConfig
+from skylobe.models.settings import EncoderConfig
+from skylobe.sky.rendering.view_settings import DrawConfig
+
+
+@dataclass(frozen=True)
+class DrawnConfig:
+    """Everything that defines a training on drawn views.
+
+    Args:
+        encoder: The network that is kept.
+        lejepa: Settings of the method.
+        draw: How views are drawn.
+        target_weight: Weight of the error in predicting each source's privileged targets from its
+            features by one linear layer.
+        rgz_share: Share of a batch that is of RGZ's sources.
+        rich_share: Share that is of sources with three components in sight or more.
+        batch_size: Sources per step.
+        lr: Learning rate after the warm-up; it stays.
+        warmup_steps: Steps of linear rise.
+        momentum: Of SGD.
+        weight_decay: Of every parameter.
+        precision: ``auto`` takes bf16 where the processor computes in it, else fp32.
+        seed: Of weights, sources and views.
+    """
+
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    lejepa: LejepaConfig = field(default_factory=LejepaConfig)
+    draw: DrawConfig = field(default_factory=DrawConfig)
+    target_weight: float = 2.0
+    rgz_share: float = 0.5
+    rich_share: float = 0.25
+    batch_size: int = 128
+    lr: float = 0.1
+    warmup_steps: int = 200
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse shares that are none."""
+        if min(self.rgz_share, self.rich_share) < 0 or self.rgz_share + self.rich_share > 1:
+            raise ConfigError("rgz_share and rich_share are shares of a batch; lower them.")

@@ -1,0 +1,136 @@
+"""Trainings on drawn views: nothing but seed and step decides, and stopping leaves no trace."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from skylobe.core.errors import CheckpointError, ConfigError
+from skylobe.learning.drawn.averaging import decay_at, first_average, update_average
+from skylobe.learning.drawn.feed import DrawnFeed, rich_sources
+from skylobe.learning.drawn.loop import DrawnTrainer, averaged_encoder, read_drawn_state
+from skylobe.learning.drawn.settings import DrawnConfig
+from skylobe.learning.settings import LejepaConfig
+from skylobe.models.encoder import build_encoder
+from skylobe.models.settings import EncoderConfig
+from skylobe.sky.rendering.groups import Groups
+from skylobe.sky.rendering.views import Sketcher
+
+TINY = DrawnConfig(
+    encoder=EncoderConfig(width=8),
+    lejepa=LejepaConfig(hidden=16, projection=8, n_directions=16),
+    batch_size=8,
+    lr=0.02,
+    warmup_steps=2,
+    precision="fp32",
+)
+
+
+def feed(n_sources=30, config=TINY):
+    rng = np.random.default_rng(0)
+    counts = torch.from_numpy(rng.integers(1, 5, n_sources))
+    n = int(counts.sum())
+    starts = torch.cat([torch.zeros(1, dtype=torch.int64), counts.cumsum(0)])
+    places = torch.from_numpy(rng.normal(0, 15, (n, 2)).astype(np.float32))
+    flux = torch.from_numpy(rng.uniform(0.005, 0.05, n).astype(np.float32))
+    moments = torch.tensor([4.0, 9.0, 1.0]).repeat(n, 1)
+    sky = np.zeros(n_sources)
+    groups = Groups(starts, places, flux, moments, sky, sky)
+    targets = torch.from_numpy(rng.normal(size=(n_sources, 5)).astype(np.float32))
+    return DrawnFeed(Sketcher(groups, config.draw), n_sources // 2, targets, config)
+
+
+@pytest.fixture(autouse=True)
+def few_statistics(monkeypatch):
+    monkeypatch.setattr("skylobe.learning.drawn.loop.STATISTICS_STEPS", 2)
+
+
+def weights(trainer):
+    return torch.cat([one.flatten() for one in trainer.method.state_dict().values()])
+
+
+def test_a_step_s_batch_depends_on_seed_and_step_alone():
+    one, other = feed(), feed()
+    later = [one.batch(step) for step in (3, 1)][1]
+    assert torch.equal(later.views, other.batch(1).views)
+    assert torch.equal(later.targets, other.batch(1).targets)
+    assert not torch.equal(later.views, one.batch(2).views)
+    assert not torch.equal(later.views, feed(config=replace(TINY, seed=1)).batch(1).views)
+
+
+def test_a_batch_holds_the_shares_asked_for():
+    found = feed()
+    sources = found.sources(0)
+    assert (sources[:4] < 15).all()
+    assert torch.isin(sources[4:6], rich_sources(found.sketcher.groups)).all()
+    assert (sources[6:] >= 15).all()
+
+
+def test_the_cost_of_a_batch_does_not_grow_with_the_catalogue():
+    small, large = feed(1_000), feed(100_000)
+
+    def seconds(which):
+        best = np.inf
+        for step in range(8):
+            began = time.process_time()
+            which.batch(step)
+            best = min(best, time.process_time() - began)
+        return best
+
+    seconds(small), seconds(large)
+    assert seconds(large) < 3 * seconds(small)
+
+
+def test_a_killed_training_goes_on_to_the_bit(tmp_path):
+    whole = DrawnTrainer(feed(), TINY, tmp_path / "whole")
+    whole.run(until=12)
+    DrawnTrainer(feed(), TINY, tmp_path / "parts").run(until=7)
+    resumed = DrawnTrainer(feed(), TINY, tmp_path / "parts")
+    resumed.run(until=12)
+    assert torch.equal(weights(whole), weights(resumed))
+    for name, value in whole.average.items():
+        assert torch.equal(value, resumed.average[name]), name
+
+
+def test_other_settings_are_refused(tmp_path):
+    DrawnTrainer(feed(), TINY, tmp_path).run(until=1)
+    other = replace(TINY, lr=0.1)
+    with pytest.raises(CheckpointError, match="other settings"):
+        DrawnTrainer(feed(config=other), other, tmp_path).run(until=2)
+
+
+def test_the_loss_falls(tmp_path):
+    trainer = DrawnTrainer(feed(), TINY, tmp_path)
+    losses = [float(trainer.train_step()) for _ in range(40)]
+    assert np.mean(losses[-8:]) < np.mean(losses[:8])
+
+
+def test_the_average_is_the_power_weighted_mean():
+    network = torch.nn.Linear(1, 1, bias=False)
+    average = first_average(network)
+    values, shares = [3.0, 1.0, 4.0, 1.5], []
+    for update, value in enumerate(values, start=1):
+        torch.nn.init.constant_(network.weight, value)
+        update_average(average, network, update)
+        shares = [share * decay_at(update) for share in shares] + [1 - decay_at(update)]
+    assert float(average["weight"]) == pytest.approx(np.dot(values, shares), rel=1e-5)
+    assert sum(shares) == pytest.approx(1)
+
+
+def test_the_average_gets_statistics_of_its_own(tmp_path):
+    DrawnTrainer(feed(), TINY, tmp_path).run(until=6)
+    state = read_drawn_state(tmp_path)
+    trainer = DrawnTrainer(feed(), TINY, tmp_path)
+    encoder = averaged_encoder(state["average"], feed(), trainer.preprocessing, n_batches=2)
+    assert not encoder.training
+    assert torch.equal(encoder.conv1.weight.detach(), state["average"]["conv1.weight"])
+    assert not torch.equal(encoder.bn1.running_mean, state["average"]["bn1.running_mean"])
+    assert encoder.bn1.num_batches_tracked == 2
+    assert build_encoder(TINY.encoder).state_dict().keys() == encoder.state_dict().keys()
+
+
+def test_shares_above_one_are_refused():
+    with pytest.raises(ConfigError, match="shares"):
+        DrawnConfig(rgz_share=0.8, rich_share=0.4)
