@@ -45,7 +45,9 @@ def main() -> int:
     options = parser().parse_args()
     config = from_dict(DrawnConfig, options.settings)
     with flush_denormals():
-        trainer = DrawnTrainer(drawn_feed(config), config, options.folder, options.device)
+        trainer = DrawnTrainer(
+            drawn_feed(config, device=options.device), config, options.folder, options.device
+        )
         trainer.run(
             until=options.steps,
             minutes=options.minutes,

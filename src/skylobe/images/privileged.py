@@ -41,8 +41,9 @@ def targets(groups: Groups, name: str) -> Targets:
     """
     kept = storage.cache_dir() / "privileged" / f"{name}-{VERSION}.npy"
     if not kept.exists():
-        rows = torch.arange(len(groups)).split(BATCH)
-        _write(kept, torch.cat([describe(groups, some) for some in rows]))
+        with groups.device:
+            rows = torch.arange(len(groups)).split(BATCH)
+            _write(kept, torch.cat([describe(groups, some) for some in rows]))
     found = torch.from_numpy(np.load(kept)).float()
     spread = found.std(0).clamp(min=1e-6)
     return ((found - found.mean(0)) / spread).clamp(-LIMIT, LIMIT)
@@ -50,14 +51,14 @@ def targets(groups: Groups, name: str) -> Targets:
 
 def _write(path: Path, values: Tensor) -> None:
     with storage.write_atomically(path) as temporary, temporary.open("wb") as file:
-        np.save(file, values.half().numpy())
+        np.save(file, values.half().cpu().numpy())
 
 
 @torch.no_grad()
 def describe(groups: Groups, sources: Tensor) -> Targets:
     """Measure some sources: shape first, components behind it."""
     still = _at_rest(len(sources))
-    spots = Sketcher(groups, PLAIN).spots(sources, still, torch.Generator())
+    spots = Sketcher(groups, PLAIN).spots(sources, still, torch.Generator(groups.device))
     pictures = paint(spots, len(sources), width_pix=WIDTH_PIX, pixel=PIXEL)
     peak = torch.maximum(pictures.amax((1, 2)), brightest_outside(spots, len(sources)))
     images = (pictures / peak.clamp(min=1e-12)[:, None, None])[:, None]

@@ -5,7 +5,7 @@ of sources.
 """
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int64
@@ -52,14 +52,16 @@ class DrawnFeed:
         targets: Float[Tensor, "source target"],
         config: DrawnConfig,
     ) -> None:
-        self.sketcher, self.targets, self.config = sketcher, targets, config
+        self.sketcher, self.config = sketcher, config
+        self.device = sketcher.groups.device
+        self.targets = targets.to(self.device)
         self._kinds = self._pools(n_rgz)
 
     def _pools(self, n_rgz: int) -> list[tuple[int, Tensor]]:
         """Give, for each kind of source, how many a batch has and which there are."""
         config, count = self.config, len(self.sketcher.groups)
         rich = rich_sources(self.sketcher.groups)
-        every = torch.arange(count)
+        every = torch.arange(count, device=self.device)
         pools = (every[:n_rgz], rich, every[n_rgz:])
         n_first = round(config.rgz_share * config.batch_size)
         n_rich = round(config.rich_share * config.batch_size)
@@ -68,10 +70,8 @@ class DrawnFeed:
 
     def sources(self, step: int) -> Int64[Tensor, " source"]:
         """List the sources of a step."""
-        generator = self._generator(step, 0)
-        return torch.cat(
-            [pool[torch.randint(len(pool), (n,), generator=generator)] for n, pool in self._kinds]
-        )
+        on: Any = {"generator": self._generator(step, 0), "device": self.device}
+        return torch.cat([pool[torch.randint(len(pool), (n,), **on)] for n, pool in self._kinds])
 
     def batch(self, step: int) -> Batch:
         """Draw what a step sees."""
@@ -81,31 +81,34 @@ class DrawnFeed:
         return Batch(torch.cat(views), self.targets[sources])
 
     def _generator(self, step: int, what: int) -> torch.Generator:
-        return torch.Generator().manual_seed(mix_seeds(self.config.seed, step, what))
+        return torch.Generator(self.device).manual_seed(mix_seeds(self.config.seed, step, what))
 
 
 def rich_sources(groups: Groups) -> Int64[Tensor, " source"]:
     """List the sources of which the encoder sees several components that matter."""
-    field, rows = groups.pairs(torch.arange(len(groups)))
+    field, rows = groups.pairs(torch.arange(len(groups), device=groups.device))
     inside = groups.places[rows].abs().amax(1) < FIELD / 2
     field, flux = field[inside], groups.flux[rows[inside]]
-    total = torch.zeros(len(groups)).index_add_(0, field, flux)
+    total = torch.zeros(len(groups), device=groups.device).index_add_(0, field, flux)
     matters = field[flux > COUNTED * total[field]]
     return (torch.bincount(matters, minlength=len(groups)) >= RICH).nonzero()[:, 0]
 
 
-def drawn_feed(config: DrawnConfig, root: Path | None = None) -> DrawnFeed:
+def drawn_feed(
+    config: DrawnConfig, root: Path | None = None, device: torch.device | str = "cpu"
+) -> DrawnFeed:
     """Lay out the catalogue's sources with their targets and blank sky, or read them from the cache.
 
     Args:
         config: Settings of the training.
         root: Folder searched first.
+        device: Where views are drawn.
 
     Raises:
         UnavailableError: If a catalogue is not here.
     """
     found = first_groups.load(root)
-    sky = blank_sky.stored(root)
-    sketcher = Sketcher(found.groups, config.draw, sky.patches, patch_unit=blank_sky.STORED_UNIT)
+    groups, sky = found.groups.to(device), blank_sky.stored(root).patches.to(device)
+    sketcher = Sketcher(groups, config.draw, sky, patch_unit=blank_sky.STORED_UNIT)
     name = f"first_groups-{first_groups.VERSION}"
-    return DrawnFeed(sketcher, found.n_rgz, targets(found.groups, name), config)
+    return DrawnFeed(sketcher, found.n_rgz, targets(groups, name), config)

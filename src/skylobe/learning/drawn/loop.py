@@ -44,7 +44,7 @@ class DrawnTrainer:
         feed: Gives the batches.
         config: Everything else.
         folder: Logs and training state.
-        device: Where the network is trained; views are drawn on the CPU.
+        device: Where the network is trained; the feed draws where its sources are.
     """
 
     def __init__(
@@ -224,7 +224,7 @@ def read_drawn_state(folder: Path, device: torch.device | str = "cpu") -> dict[s
 def grid_of(feed: DrawnFeed) -> Preprocessing:
     """Describe what the encoder sees, and measure mean and standard deviation on drawn views."""
     views = [feed.batch(BEYOND + step).views for step in range(STATISTICS_STEPS)]
-    values = torch.cat(views).double()
+    values = torch.cat(views).double().cpu()
     scale = FIELD / VIEW_PIX
     plain = Preprocessing(survey="VLA FIRST (rendered)", pixel_scale=scale, crop_pix=VIEW_PIX)
     return replace(plain, mean=float(values.mean()), std=float(values.std()))
@@ -241,11 +241,11 @@ def averaged_encoder(
 
     Args:
         average: Weights, as a training state holds them.
-        feed: Draws the views, others than the training saw.
+        feed: Draws the views, others than the training saw, and computes where it draws.
         preprocessing: As of ``grid_of``.
         n_batches: From how many batches.
     """
-    encoder = Encoder(feed.config.encoder)
+    encoder = Encoder(feed.config.encoder).to(feed.device)
     encoder.load_state_dict(average)
     norms = [one for one in encoder.modules() if isinstance(one, torch.nn.BatchNorm2d)]
     for norm in norms:
@@ -256,4 +256,4 @@ def averaged_encoder(
         encoder(standardise(feed.batch(BEYOND + step).views, preprocessing))
     for norm in norms:
         norm.momentum = 0.1
-    return encoder.eval()
+    return encoder.cpu().eval()

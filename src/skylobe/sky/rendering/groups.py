@@ -49,13 +49,24 @@ class Groups:
     def __len__(self) -> int:
         return len(self.starts) - 1
 
+    @property
+    def device(self) -> torch.device:
+        """Where the components are."""
+        return self.flux.device
+
+    def to(self, device: torch.device | str) -> "Groups":
+        """Put the components on a device."""
+        starts, places, flux, moments = (getattr(self, name).to(device) for name in TENSORS)
+        return Groups(starts, places, flux, moments, self.ra, self.dec)
+
     def pairs(self, sources: Int64[Tensor, " batch"]) -> tuple[Tensor, Tensor]:
         """List the components of some sources: the place in the batch and the row of each."""
         first = self.starts[sources]
         counts = self.starts[sources + 1] - first
-        batch = torch.repeat_interleave(torch.arange(len(sources)), counts)
+        places = torch.arange(len(sources), device=sources.device)
+        batch = torch.repeat_interleave(places, counts)
         before = counts.cumsum(0) - counts
-        return batch, torch.arange(len(batch)) + (first - before)[batch]
+        return batch, torch.arange(len(batch), device=batch.device) + (first - before)[batch]
 
     def select(self, kept: NDArray[np.bool_]) -> "Groups":
         """Keep the sources of a mask."""

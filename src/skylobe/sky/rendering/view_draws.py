@@ -4,6 +4,7 @@ Drawing lots is kept apart from drawing pictures, so that a view can be repeated
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -47,7 +48,7 @@ class Draws:
 
 
 class Lots:
-    """Numbers drawn for a batch from one generator.
+    """Numbers drawn for a batch from one generator, on its device.
 
     Args:
         n_views: Size of the batch.
@@ -59,15 +60,18 @@ class Lots:
 
     def uniform(self, low: float = 0.0, high: float = 1.0) -> PerView:
         """Draw evenly."""
-        return low + (high - low) * torch.rand(self.n_views, generator=self.generator)
+        return low + (high - low) * self._drawn(torch.rand)
 
     def scale(self, low: float, high: float) -> PerView:
         """Draw with an even logarithm."""
         return self.uniform(math.log(low), math.log(high)).exp()
 
+    def _drawn(self, kind: Callable[..., Tensor]) -> PerView:
+        return kind(self.n_views, generator=self.generator, device=self.generator.device)
+
     def normal(self) -> PerView:
         """Draw from the standard normal."""
-        return torch.randn(self.n_views, generator=self.generator)
+        return self._drawn(torch.randn)
 
 
 def draw_pair(

@@ -48,7 +48,7 @@ class Spots(NamedTuple):
 
 
 class Sketcher:
-    """Draws views of the sources of a catalogue.
+    """Draws views of the sources of a catalogue, on the device that holds their components.
 
     Args:
         groups: The sources and their components.
@@ -78,15 +78,16 @@ class Sketcher:
         Args:
             sources: Numbers of the sources.
             draws: How each is seen.
-            generator: Source of jitter and noise.
+            generator: Source of jitter and noise, on the same device.
         """
-        spots = self.spots(sources, draws, generator)
-        pictures = paint(spots, len(sources))
-        outside = brightest_outside(spots, len(sources))
-        peak = torch.maximum(pictures.amax((1, 2)), outside)
-        level = torch.minimum(draws.level, peak / self.config.least_contrast)
-        pictures += level[:, None, None] * self._noise(draws, generator)
-        return scaled(pictures, N_SIGMA * level, outside, draws.width)
+        with self.groups.device:
+            spots = self.spots(sources, draws, generator)
+            pictures = paint(spots, len(sources))
+            outside = brightest_outside(spots, len(sources))
+            peak = torch.maximum(pictures.amax((1, 2)), outside)
+            level = torch.minimum(draws.level, peak / self.config.least_contrast)
+            pictures += level[:, None, None] * self._noise(draws, generator)
+            return scaled(pictures, N_SIGMA * level, outside, draws.width)
 
     def spots(self, sources: Tensor, draws: Draws, generator: torch.Generator) -> Spots:
         """Jitter the components, map them to where they are shown, and convolve them with the beam."""
@@ -153,9 +154,8 @@ def scaled(
         width: Arcsec. Of the beam: coarse ones pass through pixels of their own.
     """
     coarse = (width > COARSE).nonzero()[:, 0]
-    views = torch.einsum(
-        "rp,bpq,cq->brc", _TO_VIEW, clipped(pictures, threshold, outside), _TO_VIEW
-    )
+    to_view = _TO_VIEW.to(pictures.device)
+    views = to_view @ clipped(pictures, threshold, outside) @ to_view.t()
     if len(coarse):
         pixel = width[coarse] / PER_BEAM
         sampling = _sampling(pixel)
