@@ -62,17 +62,17 @@ def load(root: Path | None = None) -> FirstGroups:
     Raises:
         UnavailableError: If one of the catalogues is not here.
     """
-    forbidden = exclusion(root)
     cached = storage.cache_dir() / "first_groups" / f"{VERSION}.npz"
-    counted = cached.with_suffix(".json")
-    if not (cached.exists() and counted.exists()):
-        components = first_catalogue.components(root)
+    noted = cached.with_suffix(".json")
+    if not (cached.exists() and noted.exists()):
+        components, forbidden = first_catalogue.components(root), exclusion(root)
         first = _around_rgz(components, forbidden, root)
         second = _other_groups(components, forbidden, root, first)
         Groups.joined(first, second).save(cached)
-        storage.write_json(counted, {"rgz": len(first), "others": len(second)})
-    n_rgz = int(json.loads(counted.read_text(encoding="utf-8"))["rgz"])
-    return FirstGroups(Groups.load(cached), n_rgz, forbidden.names)
+        note = {"rgz": len(first), "others": len(second), "excludes": forbidden.names}
+        storage.write_json(noted, note)
+    note = json.loads(noted.read_text(encoding="utf-8"))
+    return FirstGroups(Groups.load(cached), int(note["rgz"]), tuple(note.get("excludes", ())))
 
 
 def exclusion(root: Path | None = None) -> Exclusion:
