@@ -8,12 +8,15 @@ import pytest
 import torch
 
 from skylobe.core.errors import CheckpointError, ConfigError
+from skylobe.core.settings import from_dict
 from skylobe.learning.drawn.averaging import decay_at, first_average, update_average
 from skylobe.learning.drawn.feed import DrawnFeed, rich_sources
+from skylobe.learning.drawn.finish import finish
 from skylobe.learning.drawn.loop import DrawnTrainer, averaged_encoder, read_drawn_state
 from skylobe.learning.drawn.settings import DrawnConfig
 from skylobe.learning.settings import LejepaConfig
 from skylobe.models.encoder import build_encoder
+from skylobe.models.model import load_folder, save_model
 from skylobe.models.settings import EncoderConfig
 from skylobe.sky.rendering.groups import Groups
 from skylobe.sky.rendering.views import Sketcher
@@ -134,3 +137,21 @@ def test_the_average_gets_statistics_of_its_own(tmp_path):
 def test_shares_above_one_are_refused():
     with pytest.raises(ConfigError, match="shares"):
         DrawnConfig(rgz_share=0.8, rich_share=0.4)
+
+
+def test_a_finished_training_says_what_it_is_and_can_be_kept(tmp_path):
+    DrawnTrainer(feed(), TINY, tmp_path / "run").run(until=3)
+    model = finish(tmp_path / "run", feed(), name="tiny", excludes=("mirabest", "frdeep"))
+    assert model.provenance["images_seen"] == 24
+    kept = load_folder(save_model(model, tmp_path / "model"))
+    assert from_dict(DrawnConfig, kept.provenance["config"]) == TINY
+    assert kept.preprocessing.crop_pix * kept.preprocessing.pixel_scale == 126
+    assert "24 images of sources" in kept.card
+    assert "mirabest, frdeep" in kept.card
+    images = torch.rand(2, 1, 32, 32)
+    assert torch.allclose(kept.encoder(images), model.encoder(images))
+
+
+def test_nothing_can_be_finished_that_was_not_begun(tmp_path):
+    with pytest.raises(CheckpointError, match="no training yet"):
+        finish(tmp_path, feed())

@@ -1,0 +1,93 @@
+"""A training on drawn views to a model: the averaged encoder with preprocessing, record and card."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from skylobe.core.errors import CheckpointError
+from skylobe.core.settings import to_dict
+from skylobe.core.version import versions
+from skylobe.learning import card
+from skylobe.learning.drawn.feed import DrawnFeed
+from skylobe.learning.drawn.loop import averaged_encoder, grid_of, read_drawn_state
+from skylobe.models.model import Model
+
+CORPUS, SURVEY = "first_groups", "VLA FIRST (rendered)"
+
+
+def finish(
+    folder: Path, feed: DrawnFeed, *, name: str = "averaged", excludes: tuple[str, ...] = ()
+) -> Model:
+    """Make a model of what a training has come to so far; the training may go on beside it.
+
+    Args:
+        folder: Of the training.
+        feed: As the training had it.
+        name: Of the model.
+        excludes: Sets whose sources the feed leaves out.
+
+    Raises:
+        CheckpointError: If the folder holds no training.
+    """
+    state = read_drawn_state(folder, feed.device)
+    if state is None:
+        raise CheckpointError(
+            f"{folder}: holds no training yet; start one with tools/train_drawn.py."
+        )
+    grid = grid_of(feed)
+    encoder = averaged_encoder(state["average"], feed, grid)
+    record: dict[str, Any] = {
+        "config": to_dict(feed.config),
+        "versions": versions(),
+        "corpus": {
+            "name": CORPUS,
+            "survey": SURVEY,
+            "sources": len(feed.sketcher.groups),
+            "excludes": list(excludes),
+        },
+        "steps": state["step"],
+        "images_seen": state["step"] * feed.config.batch_size,
+    }
+    model = Model(name=name, encoder=encoder, preprocessing=grid, provenance=record)
+    return replace(model, card=card.join(card.header(model), describe(model)))
+
+
+def describe(model: Model, *, hardware: str = "", choices: str = "", command: str = "") -> str:
+    """Say in Markdown what a model trained on drawn views is and how it was made.
+
+    Args:
+        model: With the record that ``finish`` leaves.
+        hardware: A sentence: on what, and how long.
+        choices: A sentence: what was chosen by looking at which labels.
+        command: That made it.
+    """
+    made = model.provenance
+    shape, grid, config = model.encoder.config, model.preprocessing, made["config"]
+    corpus, draw = made["corpus"], made["config"]["draw"]
+    paragraphs = [
+        f"# {model.name}",
+        f"A ResNet-{shape.depth} with the {card.STEMS[shape.stem]} stem, pre-trained without labels for "
+        f"images of radio galaxies. It turns an image of {grid.crop_pix * grid.pixel_scale:.0f}″ "
+        f"({grid.crop_pix} pixels of {grid.pixel_scale:.4g}″) into a vector of "
+        f"{model.encoder.n_features} numbers.",
+        "## What it was trained on",
+        "**Views:** drawn anew at every step from the Gaussian components of the VLA FIRST catalogue "
+        f"around {corpus['sources']:,} sources: those of Radio Galaxy Zoo DR1 larger than 25″ and all "
+        "other extended groups of components. *Rendered*, never real: beams of "
+        f"{draw['sharp'][0]:g}″ to {draw['coarse'][1]:g}″, noise of the beam or of real blank FIRST "
+        "sky, components turned, moved and jittered. Diffuse emission that no component describes is "
+        "missing.",
+        f"**Left out:** everything within 150″ of a source of {', '.join(corpus['excludes'])}.",
+        "**Method:** LeJEPA between two views of a source; besides, one linear layer predicts from the "
+        f"features, weight {config['target_weight']:g}, what the catalogue knows: label-free measures "
+        "of shape of the field without noise and quantities of its components "
+        "(`skylobe.images.privileged`).",
+        f"**How long:** {made['steps']:,} steps of {config['batch_size']:,} sources: "
+        f"{made['images_seen']:,} images of sources, {2 * made['images_seen']:,} views, no two alike; the "
+        f"weights are an average over about the last tenth of the steps. {hardware}".rstrip(),
+        f"**Labels:** none was trained on. {choices}".rstrip(),
+        f"**Again:** seed {config['seed']}; every setting is in `config.json`. "
+        + (f"Command: `{command}`. " if command else "")
+        + f"Software: {', '.join(f'{name} {one}' for name, one in made['versions'].items())}.",
+    ]
+    return "\n\n".join(paragraphs) + "\n"
