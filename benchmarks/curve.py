@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from skylobe.core.settings import from_dict
-from skylobe.experiments.representations import TASKS, is_choosing, score, splits, without_empty
+from skylobe.experiments.representations import is_choosing, score, splits
+from skylobe.experiments.scoreboard_sets import TASKS, load_task
 from skylobe.images.image_set import ImageSet
 from skylobe.learning.drawn.feed import DrawnFeed, drawn_feed
 from skylobe.learning.drawn.loop import averaged_encoder, grid_of, read_drawn_state
@@ -30,7 +31,7 @@ def choosing_sets() -> dict[str, ImageSet]:
     """Read the choosing part of each set."""
     found = {}
     for task in TASKS[:N_TASKS]:
-        image_set = without_empty(task.load(None))
+        image_set = load_task(task)
         found[task.name] = image_set.select(is_choosing(image_set.positions))
     return found
 

@@ -1,6 +1,6 @@
 """The scoreboard: frozen embeddings against measures of shape, untrained networks and others.
 
-Six sets, at the numbers of labels that ``experiments.representations.TASKS`` gives, one linear
+Six sets, at the numbers of labels that ``experiments.scoreboard_sets.TASKS`` gives, one linear
 discriminant on features averaged over eight views. Without ``--report`` only the choosing part is looked
 at, a third of the sky; choices are made by it. With it errors are counted on the rest.
 
@@ -21,15 +21,8 @@ from sklearn.decomposition import PCA
 
 from skylobe.core import pages, storage
 from skylobe.core.fingerprints import fingerprint
-from skylobe.experiments.representations import (
-    TASKS,
-    Scores,
-    Task,
-    is_choosing,
-    score,
-    splits,
-    without_empty,
-)
+from skylobe.experiments.representations import Scores, is_choosing, score, splits
+from skylobe.experiments.scoreboard_sets import TASKS, Task, load_task
 from skylobe.images.image_set import ImageSet
 from skylobe.images.morphology import measure
 from skylobe.models.embed import dihedral_views, embed
@@ -40,7 +33,7 @@ from skylobe.models.prepare import prepare
 from skylobe.models.settings import Preprocessing
 
 ROOT = Path(__file__).resolve().parents[1]
-SEEDS = range(5)  # of untrained networks
+N_SEEDS = 5  # of untrained networks
 N_COMPONENTS = 50
 PHOTOGRAPH_PIX = 128  # width at which an encoder of photographs is shown the same angle
 
@@ -78,13 +71,13 @@ def photographs_of(image_set: ImageSet) -> np.ndarray:
 
 
 def vectors_of(
-    image_set: ImageSet, models: Sequence[Model], *, imagenet: bool
+    image_set: ImageSet, models: Sequence[Model], *, n_seeds: int, imagenet: bool
 ) -> dict[str, np.ndarray]:
     """Describe a set in every way that is compared; the cache keeps each description."""
     shape = models[0]
     twins = [
         replace(shape, name=f"untrained {seed}", encoder=untrained_encoder(shape, seed))
-        for seed in SEEDS
+        for seed in range(n_seeds)
     ]
     found = {}
     for model in [*models, *twins]:
@@ -120,11 +113,17 @@ def kept(name: str, image_set: ImageSet, describe: Callable[[ImageSet], np.ndarr
 
 
 def scores_of(
-    task: Task, models: Sequence[Model], *, report: bool, n_repeats: int, imagenet: bool
+    task: Task,
+    models: Sequence[Model],
+    *,
+    report: bool,
+    n_repeats: int,
+    n_seeds: int = N_SEEDS,
+    imagenet: bool = False,
 ) -> dict[int | None, Scores]:
     """Score a task at each of its numbers of labels; untrained networks become their mean."""
-    image_set = without_empty(task.load(None))
-    vectors = vectors_of(image_set, models, imagenet=imagenet)
+    image_set = load_task(task)
+    vectors = vectors_of(image_set, models, n_seeds=n_seeds, imagenet=imagenet)
     choosing = is_choosing(image_set.positions)
     found = {}
     for count in task.counts:
@@ -159,6 +158,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--report", action="store_true", help="count errors on the reporting part")
     made.add_argument("--repeats", type=int, default=4, help="times that five folds are drawn")
     made.add_argument("--tasks", nargs="+", default=[], help="beginnings of the names of tasks")
+    made.add_argument("--seeds", type=int, default=N_SEEDS, help="of untrained networks")
     made.add_argument("--imagenet", action="store_true")
     made.add_argument("--write", action="store_true", help="into docs/results.md")
     return made
@@ -176,6 +176,7 @@ def main() -> None:
             models,
             report=options.report,
             n_repeats=options.repeats,
+            n_seeds=options.seeds,
             imagenet=options.imagenet,
         )
         print(table({task.name: every[task.name]}, [one.name for one in models]), flush=True)

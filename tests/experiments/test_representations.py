@@ -1,8 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 from astropy.coordinates import SkyCoord
 
+from conftest import lobes
 from skylobe.experiments.representations import Scores, is_choosing, score, splits
+from skylobe.experiments.scoreboard_sets import Task, load_task, pack, packed_path, without_empty
+from skylobe.models.prepare import prepare
+from skylobe.models.settings import Preprocessing
 
 LABELS = np.arange(300) % 2
 RA = np.random.default_rng(0).uniform(0, 360, 300)
@@ -64,3 +71,27 @@ def test_the_standard_error_is_nadeau_and_bengio_s():
     mean, error, _ = scores.difference("one", "other")
     assert mean == 3.0
     assert error == pytest.approx(np.sqrt((1 / 4 + 0.25) * gap.var(ddof=1)))
+
+
+def test_a_packed_set_is_described_as_the_whole_one(tmp_path, monkeypatch):
+    images = lobes(12, width=150)
+    positions = SkyCoord(RA[:12], np.zeros(12), unit="deg")
+    whole = replace(images, positions=positions, pixel_scale=1.8, survey="VLA FIRST")
+    task = Task("Some set, made up", lambda root: whole, (None,))
+    assert packed_path(task).name == "some_set_made_up.npz"
+    assert load_task(task, tmp_path).images.shape[2] == 150
+    pack(whole, tmp_path / packed_path(task))
+    packed = load_task(task, tmp_path)
+    assert packed.images.shape[2] == 80
+    grid = Preprocessing(crop_pix=32, pixel_scale=126 / 32)
+    one, other = (prepare(s.images, grid, pixel_scale=s.pixel_scale) for s in (whole, packed))
+    assert torch.equal(one, other)
+    assert packed.labels.tolist() == whole.labels.tolist()
+    assert packed.source_ids.tolist() == whole.source_ids.tolist()
+
+
+def test_images_without_anything_to_see_are_left_out():
+    images = lobes(6, width=150)
+    images.images[2] = 0
+    images.images[3, :, 40:110, 40:110] = 0  # something, but outside
+    assert len(without_empty(replace(images, pixel_scale=1.8))) == 4

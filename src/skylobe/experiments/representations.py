@@ -5,10 +5,8 @@ made on the *choosing* part alone; what is reported is measured on the rest. A s
 have is in the same part of all of them.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,43 +17,14 @@ from scipy import stats
 from sklearn.model_selection import RepeatedStratifiedKFold
 
 from skylobe.classify.adapt import fit_head
-from skylobe.core.errors import DataError
-from skylobe.images.datasets import (
-    first_catalogue,
-    first_galaxies,
-    frdeep,
-    labelled_fields,
-    mirabest,
-)
-from skylobe.images.image_set import ImageSet
-from skylobe.images.normalise import normalise
-from skylobe.images.scaling import ScalingConfig
 from skylobe.scores.draws import stratified_rows
 from skylobe.scores.intervals import error_percent
-from skylobe.sky.rendering.render import FieldRenderer
-from skylobe.sky.settings import RenderConfig
 
 Vectors = Float[np.ndarray, "source feature"]
 Labels = Int[np.ndarray, " source"]
 
 STRIP, EVERY = 3.0, 3  # degrees of right ascension; one strip of so many is for choosing
 N_FOLDS = 5
-SEEN = 126.0  # arcsec: what an encoder looks at; an image that is empty there shows nothing
-
-
-@dataclass(frozen=True)
-class Task:
-    """A labelled set and the numbers of labels at which it is learnt.
-
-    Args:
-        name: Of the set.
-        load: Reads it.
-        counts: Labels drawn from each training fold; ``None`` takes all of it.
-    """
-
-    name: str
-    load: Callable[[Path | None], ImageSet]
-    counts: tuple[int | None, ...]
 
 
 def is_choosing(positions: SkyCoord) -> NDArray[np.bool_]:
@@ -154,64 +123,3 @@ def score(vectors: Mapping[str, Vectors], labels: Labels, every_split: Iterator[
                 predicted = head(torch.from_numpy(found[one.test])).argmax(1).numpy()
             errors[name].append(error_percent(labels[one.test], predicted))
     return Scores({name: np.array(one) for name, one in errors.items()}, float(np.mean(shares)))
-
-
-def without_empty(image_set: ImageSet) -> ImageSet:
-    """Leave out images that show nothing where an encoder looks, or have no label."""
-    width = round(SEEN / (image_set.pixel_scale or 1.8))
-    size = image_set.images.shape[2]
-    edge = max(0, (size - width) // 2)
-    middle = image_set.images[:, :, edge : size - edge, edge : size - edge]
-    shows = (middle.flatten(1).amax(1) > 0).numpy()
-    if image_set.labels is None:
-        raise DataError(f"{image_set.name}: has no labels; the scoreboard needs some.")
-    return image_set.select(shows & (image_set.labels >= 0))
-
-
-def rendered(
-    fields: labelled_fields.LabelledFields, name: str, root: Path | None = None
-) -> ImageSet:
-    """Render FIRST fields around labelled positions, with the noise catalogued there.
-
-    Args:
-        fields: Positions with labels.
-        name: Of the set.
-        root: Folder searched first for the catalogue.
-    """
-    renderer = FieldRenderer(first_catalogue.components(root), RenderConfig())
-    pictures = renderer.render(fields.positions, torch.Generator().manual_seed(0)).numpy()
-    images, kept = [], []
-    for row, picture in enumerate(pictures):
-        try:
-            images.append(normalise(picture, ScalingConfig(), source_id=fields.source_ids[row]))
-            kept.append(row)
-        except DataError:  # nothing stands above the noise
-            continue
-    return ImageSet(
-        name=name,
-        images=torch.from_numpy(np.stack(images))[:, None],
-        source_ids=fields.source_ids[kept],
-        labels=fields.labels[kept],
-        class_names=fields.class_names,
-        positions=fields.positions[kept],
-        pixel_scale=1.8,
-        survey="VLA FIRST (rendered)",
-    )
-
-
-def _horton(root: Path | None) -> ImageSet:
-    return rendered(labelled_fields.horton(root), "Horton FRI/FRII", root)
-
-
-def _rgz(root: Path | None) -> ImageSet:
-    return rendered(labelled_fields.rgz_components(root), "RGZ components × peaks", root)
-
-
-TASKS = (
-    Task("MiraBest confident", partial(mirabest.load, None, subset="confident"), (36, 145, None)),
-    Task("first_galaxies", partial(first_galaxies.load, None), (400, None)),
-    Task("FR-DEEP FIRST", partial(frdeep.load, None, survey="FIRST"), (100, None)),
-    Task("FR-DEEP NVSS", partial(frdeep.load, None, survey="NVSS"), (100, None)),
-    Task("Horton FRI/FRII, rendered", _horton, (100, None)),
-    Task("RGZ components × peaks, rendered", _rgz, (100, None)),
-)
