@@ -16,8 +16,9 @@ from skylobe.experiments.representations import is_choosing, score, splits
 from skylobe.experiments.scoreboard_sets import TASKS, load_task
 from skylobe.images.image_set import ImageSet
 from skylobe.learning.drawn.feed import DrawnFeed, drawn_feed
-from skylobe.learning.drawn.loop import averaged_encoder, grid_of, read_drawn_state
+from skylobe.learning.drawn.loop import STATE_FILE, averaged_encoder, grid_of
 from skylobe.learning.drawn.settings import DrawnConfig
+from skylobe.learning.state import read_state
 from skylobe.models.embed import embed
 from skylobe.models.model import Model, read_json
 from skylobe.models.precision import flush_denormals
@@ -77,7 +78,7 @@ def main() -> None:
     feed, sets, due = drawn_feed(config), choosing_sets(), 0
     grid = grid_of(feed)
     while True:
-        state = read_drawn_state(options.folder)
+        state = read_state(options.folder / STATE_FILE, {}, feed.device)
         if state is not None and state["step"] * config.batch_size >= due:
             look(options.folder, feed, grid, sets, state)
             due = state["step"] * config.batch_size + (options.every or 0)

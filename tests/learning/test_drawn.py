@@ -12,9 +12,10 @@ from skylobe.core.settings import from_dict
 from skylobe.learning.drawn.averaging import decay_at, first_average, update_average
 from skylobe.learning.drawn.feed import DrawnFeed, rich_sources
 from skylobe.learning.drawn.finish import finish
-from skylobe.learning.drawn.loop import DrawnTrainer, averaged_encoder, read_drawn_state
+from skylobe.learning.drawn.loop import STATE_FILE, DrawnTrainer, averaged_encoder
 from skylobe.learning.drawn.settings import DrawnConfig
 from skylobe.learning.settings import LejepaConfig
+from skylobe.learning.state import read_state
 from skylobe.models.encoder import build_encoder
 from skylobe.models.model import load_folder, save_model
 from skylobe.models.settings import EncoderConfig
@@ -100,7 +101,7 @@ def test_a_killed_training_goes_on_to_the_bit(tmp_path):
 def test_other_settings_are_refused(tmp_path):
     DrawnTrainer(feed(), TINY, tmp_path).run(until=1)
     other = replace(TINY, lr=0.1)
-    with pytest.raises(CheckpointError, match="other settings"):
+    with pytest.raises(CheckpointError, match="settings"):
         DrawnTrainer(feed(config=other), other, tmp_path).run(until=2)
 
 
@@ -124,7 +125,7 @@ def test_the_average_is_the_power_weighted_mean():
 
 def test_the_average_gets_statistics_of_its_own(tmp_path):
     DrawnTrainer(feed(), TINY, tmp_path).run(until=6)
-    state = read_drawn_state(tmp_path)
+    state = read_state(tmp_path / STATE_FILE, {}, torch.device("cpu"))
     trainer = DrawnTrainer(feed(), TINY, tmp_path)
     encoder = averaged_encoder(state["average"], feed(), trainer.preprocessing, n_batches=2)
     assert not encoder.training

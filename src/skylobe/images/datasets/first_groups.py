@@ -19,8 +19,8 @@ from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
 from skylobe.core import downloads, storage
-from skylobe.core.tables import read_catalogue
 from skylobe.images.datasets import evaluated, first_catalogue, labelled_fields, rgz
+from skylobe.images.datasets.labelled_fields import read_columns
 from skylobe.sky.corpus.exclusion import Exclusion
 from skylobe.sky.matching import near
 from skylobe.sky.rendering.components import Components
@@ -90,11 +90,8 @@ def exclusion(root: Path | None = None) -> Exclusion:
 
 
 def _real_fields(root: Path | None) -> list[SkyCoord]:
-    tables = [
-        read_catalogue(downloads.require(f"real_fields/{name}.parquet", root, home=HOME))
-        for name in REAL_FIELDS
-    ]
-    return [SkyCoord(np.asarray(t["ra"]), np.asarray(t["dec"]), unit="deg") for t in tables]
+    paths = [downloads.require(f"real_fields/{n}.parquet", root, home=HOME) for n in REAL_FIELDS]
+    return [SkyCoord(*read_columns(path, "ra", "dec"), unit="deg") for path in paths]
 
 
 def _around_rgz(components: Components, forbidden: Exclusion, root: Path | None) -> Groups:
@@ -107,8 +104,8 @@ def _other_groups(
     components: Components, forbidden: Exclusion, root: Path | None, first: Groups
 ) -> Groups:
     """Find extended groups away from what is forbidden and from the sources already there."""
-    table = read_catalogue(downloads.require(first_catalogue.TABLE, root, home="VizieR VIII/92"))
-    is_trusted = np.asarray(table["p_sidelobe"]) < SIDELOBE
+    path = downloads.require(first_catalogue.TABLE, root, home="VizieR VIII/92")
+    is_trusted = read_columns(path, "p_sidelobe")[0] < SIDELOBE
     trusted = replace(components, **{n: v[is_trusted] for n, v in vars(components).items()})
     found = clusters(trusted, LINK)
     kept = found.extent >= LEAST_EXTENT

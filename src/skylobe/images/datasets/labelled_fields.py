@@ -11,15 +11,15 @@ Known overlaps: both contain sources of MiraBest, ``first_galaxies`` and FR-DEEP
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 from astropy.coordinates import SkyCoord
-from astropy.table import Table
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from skylobe.core import downloads
-from skylobe.core.tables import read_catalogue
 from skylobe.images.datasets import first_catalogue
 from skylobe.sky.rendering.groups import ARCSEC, unit_vectors
 
@@ -54,14 +54,13 @@ def horton(root: Path | None = None) -> LabelledFields:
     Raises:
         UnavailableError: If the table or the FIRST catalogue is not here.
     """
-    table = read_catalogue(downloads.require(HORTON, root, home="Horton et al. 2025"))
-    is_first = np.asarray(table["fri"], dtype=bool)
-    chosen = (is_first ^ np.asarray(table["frii"], dtype=bool)) & (_components(table, root) >= 2)
-    kept = table[chosen]
-    names = np.array([str(one) for one in kept["Source_Name"]])
-    return LabelledFields(
-        names, _positions(kept), np.where(is_first[chosen], 0, 1).astype(np.int64), ("FRI", "FRII")
-    )
+    path = downloads.require(HORTON, root, home="Horton et al. 2025")
+    names, ra, dec, first, second = read_columns(path, "Source_Name", "ra", "dec", "fri", "frii")
+    is_first = first.astype(bool)
+    chosen = (is_first ^ second.astype(bool)) & (_components(ra, dec, root) >= 2)
+    labels = np.where(is_first[chosen], 0, 1).astype(np.int64)
+    positions = SkyCoord(ra[chosen], dec[chosen], unit="deg")
+    return LabelledFields(names[chosen].astype(str), positions, labels, ("FRI", "FRII"))
 
 
 def rgz_components(root: Path | None = None) -> LabelledFields:
@@ -73,28 +72,29 @@ def rgz_components(root: Path | None = None) -> LabelledFields:
     Raises:
         UnavailableError: If the table is not here.
     """
-    table = read_catalogue(downloads.require(RGZ, root, home="Wu et al. 2019"))
-    kinds, labels = np.unique(np.array([str(one) for one in table["label"]]), return_inverse=True)
+    path = downloads.require(RGZ, root, home="Wu et al. 2019")
+    names, ra, dec, words = read_columns(path, "first_id", "ra", "dec", "label")
+    kinds, labels = np.unique(words.astype(str), return_inverse=True)
     rng = np.random.default_rng(0)
-    rows = np.concatenate(
-        [
-            np.sort(rng.permutation(np.flatnonzero(labels == kind))[:PER_KIND])
-            for kind in range(len(kinds))
-        ]
+    of_each = (np.flatnonzero(labels == kind) for kind in range(len(kinds)))
+    rows = np.concatenate([np.sort(rng.permutation(found)[:PER_KIND]) for found in of_each])
+    positions, classes = SkyCoord(ra[rows], dec[rows], unit="deg"), tuple(map(str, kinds))
+    return LabelledFields(
+        names[rows].astype(str), positions, labels[rows].astype(np.int64), classes
     )
-    kept = table[rows]
-    names = np.array([str(one) for one in kept["first_id"]])
-    classes = tuple(str(one) for one in kinds)
-    return LabelledFields(names, _positions(kept), labels[rows].astype(np.int64), classes)
 
 
-def _positions(table: Table) -> SkyCoord:
-    return SkyCoord(np.asarray(table["ra"]), np.asarray(table["dec"]), unit="deg")
+def read_columns(path: Path, *names: str) -> list[NDArray[Any]]:
+    """Read some columns of a published Parquet table."""
+    table = pq.read_table(path, columns=list(names))
+    return [table[name].to_numpy() for name in names]
 
 
-def _components(table: Table, root: Path | None) -> NDArray[np.int64]:
+def _components(
+    ra: NDArray[np.float64], dec: NDArray[np.float64], root: Path | None
+) -> NDArray[np.int64]:
     """Count the FIRST components that the encoder would see of each source."""
     catalogue = first_catalogue.components(root)
     tree = cKDTree(unit_vectors(catalogue.ra, catalogue.dec))
-    sky = unit_vectors(np.asarray(table["ra"], dtype=float), np.asarray(table["dec"], dtype=float))
+    sky = unit_vectors(ra.astype(float), dec.astype(float))
     return np.asarray(tree.query_ball_point(sky, REACH * ARCSEC, return_length=True))

@@ -9,7 +9,8 @@ from skylobe.core.settings import to_dict
 from skylobe.core.version import versions
 from skylobe.learning import card
 from skylobe.learning.drawn.feed import DrawnFeed
-from skylobe.learning.drawn.loop import averaged_encoder, grid_of, read_drawn_state
+from skylobe.learning.drawn.loop import STATE_FILE, averaged_encoder, grid_of
+from skylobe.learning.state import read_state
 from skylobe.models.model import Model
 
 CORPUS, SURVEY = "first_groups", "VLA FIRST (rendered)"
@@ -29,7 +30,7 @@ def finish(
     Raises:
         CheckpointError: If the folder holds no training.
     """
-    state = read_drawn_state(folder, feed.device)
+    state = read_state(folder / STATE_FILE, {}, feed.device)
     if state is None:
         raise CheckpointError(
             f"{folder}: holds no training yet; start one with tools/train_drawn.py."

@@ -9,14 +9,13 @@ import math
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from skylobe.core import storage
-from skylobe.core.errors import CheckpointError, CollapseError
+from skylobe.core.errors import CollapseError
 from skylobe.core.settings import to_dict
 from skylobe.learning.drawn.averaging import EVERY, first_average, update_average
 from skylobe.learning.drawn.feed import Batch, DrawnFeed
@@ -24,13 +23,14 @@ from skylobe.learning.drawn.settings import DrawnConfig
 from skylobe.learning.journal import journal
 from skylobe.learning.methods import Lejepa
 from skylobe.learning.schedule import mix_seeds
-from skylobe.learning.state import STATE_FILE, is_finite, write_state
+from skylobe.learning.state import is_finite, read_state, write_state
 from skylobe.models.encoder import Encoder, build_encoder
 from skylobe.models.precision import computes_in_bf16
 from skylobe.models.prepare import standardise
 from skylobe.models.settings import Preprocessing
 from skylobe.sky.rendering.views import FIELD, VIEW_PIX
 
+STATE_FILE = "training.pt"
 LOG_EVERY = 50  # steps
 STATISTICS_STEPS = 40  # steps beyond any training whose views give mean and standard deviation
 BEYOND = 2**40
@@ -175,7 +175,7 @@ class DrawnTrainer:
         }
         if not is_finite(state):
             raise CollapseError(f"{self.folder}: a weight is no longer a number; the state stays.")
-        write_state(self.folder, state)
+        write_state(self.folder / STATE_FILE, state)
 
     def resume(self) -> None:
         """Take up the training state of the folder, if there is one.
@@ -183,42 +183,15 @@ class DrawnTrainer:
         Raises:
             CheckpointError: If it belongs to other settings or cannot be read.
         """
-        state = read_drawn_state(self.folder, self.device)
+        binding = {"config": json.dumps(to_dict(self.config), sort_keys=True)}
+        state = read_state(self.folder / STATE_FILE, binding, self.device)
         if state is None:
-            storage.write_json(self._settings_path(), to_dict(self.config))
+            storage.write_json(self.folder / "config.json", to_dict(self.config))
             return
-        if state["config"] != json.dumps(to_dict(self.config), sort_keys=True):
-            raise CheckpointError(
-                f"{self.folder}: holds a training with other settings; choose a new folder, or give "
-                "the settings in its config.json."
-            )
         self.step = state["step"]
         self.method.load_state_dict(state["method"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.average = state["average"]
-
-    def _settings_path(self) -> Path:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        return self.folder / "config.json"
-
-
-def read_drawn_state(folder: Path, device: torch.device | str = "cpu") -> dict[str, Any] | None:
-    """Read a training state; ``None`` if there is none yet.
-
-    Raises:
-        CheckpointError: If it cannot be read.
-    """
-    path = folder / STATE_FILE
-    if not path.exists():
-        return None
-    try:
-        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    except Exception as error:
-        raise CheckpointError(
-            f"{path}: the training state cannot be read ({type(error).__name__}); delete the file to "
-            "start again."
-        ) from None
-    return state
 
 
 def grid_of(feed: DrawnFeed) -> Preprocessing:
