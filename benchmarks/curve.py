@@ -16,7 +16,8 @@ from skylobe.experiments.representations import is_choosing, score, splits
 from skylobe.experiments.scoreboard_sets import TASKS, load_task
 from skylobe.images.image_set import ImageSet
 from skylobe.learning.drawn.feed import DrawnFeed, drawn_feed
-from skylobe.learning.drawn.loop import STATE_FILE, averaged_encoder, grid_of
+from skylobe.learning.drawn.finish import averaged_encoder
+from skylobe.learning.drawn.loop import STATE_FILE, grid_of
 from skylobe.learning.drawn.settings import DrawnConfig
 from skylobe.learning.state import read_state
 from skylobe.models.embed import embed

@@ -28,6 +28,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--steps", type=int, default=NEVER, help="stop at this step")
     made.add_argument("--checkpoint_minutes", type=float, default=2.5)
     made.add_argument("--device", default="cpu")
+    made.add_argument("--cool", type=Path, help="a training to cool down from, in a new folder")
+    made.add_argument("--cool_steps", type=int, default=1000, help="until the rate is 0")
     made.add_argument("--settings", type=json.loads, default={}, help="JSON: fields of DrawnConfig")
     return made
 
@@ -37,13 +39,20 @@ def main() -> int:
     if not MALLOC.keys() <= os.environ.keys():  # read when a process begins
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | MALLOC)
     from skylobe.core.settings import from_dict
+    from skylobe.learning.drawn.branching import branch
     from skylobe.learning.drawn.feed import drawn_feed
-    from skylobe.learning.drawn.loop import DrawnTrainer
+    from skylobe.learning.drawn.loop import STATE_FILE, DrawnTrainer
     from skylobe.learning.drawn.settings import DrawnConfig
+    from skylobe.models.model import read_json
     from skylobe.models.precision import flush_denormals
 
     options = parser().parse_args()
     config = from_dict(DrawnConfig, options.settings)
+    if options.cool is not None:
+        if not (options.folder / STATE_FILE).exists():
+            branch(options.cool, options.folder, options.cool_steps)
+        config = from_dict(DrawnConfig, read_json(options.folder / "config.json"))
+        options.steps = config.end or NEVER
     with flush_denormals():
         trainer = DrawnTrainer(
             drawn_feed(config, device=options.device), config, options.folder, options.device

@@ -10,9 +10,10 @@ import torch
 from skylobe.core.errors import CheckpointError, ConfigError
 from skylobe.core.settings import from_dict
 from skylobe.learning.drawn.averaging import decay_at, first_average, update_average
+from skylobe.learning.drawn.branching import branch
 from skylobe.learning.drawn.feed import DrawnFeed, rich_sources
-from skylobe.learning.drawn.finish import finish
-from skylobe.learning.drawn.loop import STATE_FILE, DrawnTrainer, averaged_encoder
+from skylobe.learning.drawn.finish import averaged_encoder, finish
+from skylobe.learning.drawn.loop import STATE_FILE, DrawnTrainer
 from skylobe.learning.drawn.settings import DrawnConfig
 from skylobe.learning.settings import LejepaConfig
 from skylobe.learning.state import read_state
@@ -150,9 +151,29 @@ def test_a_finished_training_says_what_it_is_and_can_be_kept(tmp_path):
     assert "24 images of sources" in kept.card
     assert "mirabest, frdeep" in kept.card
     images = torch.rand(2, 1, 32, 32)
-    assert torch.allclose(kept.encoder(images), model.encoder(images))
+    assert torch.allclose(kept.encoder(images), model.encoder(images), atol=1e-4)
 
 
 def test_nothing_can_be_finished_that_was_not_begun(tmp_path):
     with pytest.raises(CheckpointError, match="no training yet"):
         finish(tmp_path, feed())
+
+
+def test_a_branch_cools_down_and_the_trunk_goes_on(tmp_path):
+    DrawnTrainer(feed(), TINY, tmp_path / "trunk").run(until=5)
+    before = (tmp_path / "trunk" / STATE_FILE).read_bytes()
+    config = branch(tmp_path / "trunk", tmp_path / "branch", 4)
+    assert (config.cool_from, config.end) == (5, 9)
+    trainer = DrawnTrainer(feed(config=config), config, tmp_path / "branch")
+    trainer.run(until=9)
+    assert trainer.step == 9
+    assert trainer.optimiser.param_groups[0]["lr"] == pytest.approx(TINY.lr / 4)
+    assert (tmp_path / "trunk" / STATE_FILE).read_bytes() == before
+    model = finish(tmp_path / "branch", feed(config=config))
+    found = model.encoder.state_dict()["conv1.weight"]
+    assert torch.equal(
+        found, trainer.method.encoder.state_dict()["conv1.weight"]
+    )  # not the average
+    assert "over the last 4 steps the learning rate fell to 0" in model.card
+    with pytest.raises(CheckpointError, match="must be new"):
+        branch(tmp_path / "trunk", tmp_path / "branch", 4)

@@ -4,15 +4,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from skylobe.core.errors import CheckpointError
 from skylobe.core.settings import to_dict
 from skylobe.core.version import versions
 from skylobe.learning import card
 from skylobe.learning.drawn.feed import DrawnFeed
-from skylobe.learning.drawn.loop import STATE_FILE, averaged_encoder, grid_of
+from skylobe.learning.drawn.loop import BEYOND, STATE_FILE, grid_of
 from skylobe.learning.state import read_state
+from skylobe.models.encoder import Encoder
 from skylobe.models.model import Model
+from skylobe.models.prepare import standardise
+from skylobe.models.settings import Preprocessing
 
+RECALIBRATION_STEPS = 30  # batches from which batch statistics are measured
 CORPUS, SURVEY = "first_groups", "VLA FIRST (rendered)"
 
 
@@ -36,7 +43,9 @@ def finish(
             f"{folder}: holds no training yet; start one with tools/train_drawn.py."
         )
     grid = grid_of(feed)
-    encoder = averaged_encoder(state["average"], feed, grid)
+    is_cooled = feed.config.end is not None and state["step"] >= feed.config.end
+    weights = encoder_weights(state["method"]) if is_cooled else state["average"]
+    encoder = averaged_encoder(weights, feed, grid)
     record: dict[str, Any] = {
         "config": to_dict(feed.config),
         "versions": versions(),
@@ -51,6 +60,41 @@ def finish(
     }
     model = Model(name=name, encoder=encoder, preprocessing=grid, provenance=record)
     return replace(model, card=card.join(card.header(model), describe(model)))
+
+
+@torch.no_grad()
+def averaged_encoder(
+    average: dict[str, Tensor],
+    feed: DrawnFeed,
+    preprocessing: Preprocessing,
+    n_batches: int = RECALIBRATION_STEPS,
+) -> Encoder:
+    """Give the averaged encoder, its batch statistics measured anew on drawn views.
+
+    Args:
+        average: Weights, as a training state holds them.
+        feed: Draws the views, others than the training saw, and computes where it draws.
+        preprocessing: As of ``grid_of``.
+        n_batches: From how many batches.
+    """
+    encoder = Encoder(feed.config.encoder).to(feed.device)
+    encoder.load_state_dict(average)
+    norms = [one for one in encoder.modules() if isinstance(one, torch.nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain mean over batches
+    encoder.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for step in range(n_batches):
+        encoder(standardise(feed.batch(BEYOND + step).views, preprocessing))
+    for norm in norms:
+        norm.momentum = 0.1
+    return encoder.cpu().eval()
+
+
+def encoder_weights(method: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Take the encoder's weights out of a method's."""
+    mark = "_encoder."
+    return {name.removeprefix(mark): one for name, one in method.items() if name.startswith(mark)}
 
 
 def describe(model: Model, *, hardware: str = "", choices: str = "", command: str = "") -> str:
@@ -84,11 +128,18 @@ def describe(model: Model, *, hardware: str = "", choices: str = "", command: st
         "of shape of the field without noise and quantities of its components "
         "(`skylobe.images.privileged`).",
         f"**How long:** {made['steps']:,} steps of {config['batch_size']:,} sources: "
-        f"{made['images_seen']:,} images of sources, {2 * made['images_seen']:,} views, no two alike; the "
-        f"weights are an average over about the last tenth of the steps. {hardware}".rstrip(),
+        f"{made['images_seen']:,} images of sources, {2 * made['images_seen']:,} views, no two alike; "
+        f"{_ending(config)}. {hardware}".rstrip(),
         f"**Labels:** none was trained on. {choices}".rstrip(),
         f"**Again:** seed {config['seed']}; every setting is in `config.json`. "
         + (f"Command: `{command}`. " if command else "")
         + f"Software: {', '.join(f'{name} {one}' for name, one in made['versions'].items())}.",
     ]
     return "\n\n".join(paragraphs) + "\n"
+
+
+def _ending(config: dict[str, Any]) -> str:
+    """Say how the weights came to rest."""
+    if config["cool_from"] is None:
+        return "the weights are an average over about the last tenth of the steps"
+    return f"over the last {config['cool_steps']:,} steps the learning rate fell to 0"

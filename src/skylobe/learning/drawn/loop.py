@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from skylobe.core import storage
-from skylobe.core.errors import CollapseError
-from skylobe.core.settings import to_dict
+from skylobe.core.errors import CheckpointError, CollapseError
+from skylobe.core.settings import from_dict, to_dict
 from skylobe.learning.drawn.averaging import EVERY, first_average, update_average
 from skylobe.learning.drawn.feed import Batch, DrawnFeed
 from skylobe.learning.drawn.settings import DrawnConfig
@@ -24,7 +24,7 @@ from skylobe.learning.journal import journal
 from skylobe.learning.methods import Lejepa
 from skylobe.learning.schedule import mix_seeds
 from skylobe.learning.state import is_finite, read_state, write_state
-from skylobe.models.encoder import Encoder, build_encoder
+from skylobe.models.encoder import build_encoder
 from skylobe.models.precision import computes_in_bf16
 from skylobe.models.prepare import standardise
 from skylobe.models.settings import Preprocessing
@@ -34,7 +34,6 @@ STATE_FILE = "training.pt"
 LOG_EVERY = 50  # steps
 STATISTICS_STEPS = 40  # steps beyond any training whose views give mean and standard deviation
 BEYOND = 2**40
-RECALIBRATION_STEPS = 30  # batches from which the average's batch statistics are measured
 
 
 class DrawnTrainer:
@@ -121,7 +120,7 @@ class DrawnTrainer:
         """Do one step and return its loss."""
         config = self.config
         for group in self.optimiser.param_groups:
-            group["lr"] = config.lr * min(1.0, (self.step + 1) / max(1, config.warmup_steps))
+            group["lr"] = config.rate_at(self.step)
         generator = torch.Generator().manual_seed(mix_seeds(config.seed, self.step, 2))
         self.method.begin_step(generator)
         self.method.train()
@@ -183,11 +182,15 @@ class DrawnTrainer:
         Raises:
             CheckpointError: If it belongs to other settings or cannot be read.
         """
-        binding = {"config": json.dumps(to_dict(self.config), sort_keys=True)}
-        state = read_state(self.folder / STATE_FILE, binding, self.device)
+        state = read_state(self.folder / STATE_FILE, {}, self.device)
         if state is None:
             storage.write_json(self.folder / "config.json", to_dict(self.config))
             return
+        if from_dict(DrawnConfig, json.loads(state["config"])) != self.config:
+            raise CheckpointError(
+                f"{self.folder}: holds a training with other settings; choose a new folder, or give "
+                "the settings in its config.json."
+            )
         self.step = state["step"]
         self.method.load_state_dict(state["method"])
         self.optimiser.load_state_dict(state["optimiser"])
@@ -201,32 +204,3 @@ def grid_of(feed: DrawnFeed) -> Preprocessing:
     scale = FIELD / VIEW_PIX
     plain = Preprocessing(survey="VLA FIRST (rendered)", pixel_scale=scale, crop_pix=VIEW_PIX)
     return replace(plain, mean=float(values.mean()), std=float(values.std()))
-
-
-@torch.no_grad()
-def averaged_encoder(
-    average: dict[str, Tensor],
-    feed: DrawnFeed,
-    preprocessing: Preprocessing,
-    n_batches: int = RECALIBRATION_STEPS,
-) -> Encoder:
-    """Give the averaged encoder, its batch statistics measured anew on drawn views.
-
-    Args:
-        average: Weights, as a training state holds them.
-        feed: Draws the views, others than the training saw, and computes where it draws.
-        preprocessing: As of ``grid_of``.
-        n_batches: From how many batches.
-    """
-    encoder = Encoder(feed.config.encoder).to(feed.device)
-    encoder.load_state_dict(average)
-    norms = [one for one in encoder.modules() if isinstance(one, torch.nn.BatchNorm2d)]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # the plain mean over batches
-    encoder.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    for step in range(n_batches):
-        encoder(standardise(feed.batch(BEYOND + step).views, preprocessing))
-    for norm in norms:
-        norm.momentum = 0.1
-    return encoder.cpu().eval()

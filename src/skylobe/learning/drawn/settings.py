@@ -24,6 +24,9 @@ class DrawnConfig:
         batch_size: Sources per step.
         lr: Learning rate after the warm-up; it stays.
         warmup_steps: Steps of linear rise.
+        cool_from: Step at which the rate begins to fall; ``None`` never. A branch that is cooled is worth
+            more than the average of the trunk.
+        cool_steps: Steps after which it has fallen to 0, along a line.
         momentum: Of SGD.
         weight_decay: Of every parameter.
         precision: ``auto`` takes bf16 where the processor computes in it, else fp32.
@@ -39,6 +42,8 @@ class DrawnConfig:
     batch_size: int = 128
     lr: float = 0.1
     warmup_steps: int = 200
+    cool_from: int | None = None
+    cool_steps: int = 1000
     momentum: float = 0.9
     weight_decay: float = 1e-4
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -48,3 +53,20 @@ class DrawnConfig:
         """Refuse shares that are none."""
         if min(self.rgz_share, self.rich_share) < 0 or self.rgz_share + self.rich_share > 1:
             raise ConfigError("rgz_share and rich_share are shares of a batch; lower them.")
+
+    def rate_at(self, step: int) -> float:
+        """Give the learning rate of a step.
+
+        >>> config = DrawnConfig(lr=1.0, warmup_steps=4, cool_from=10, cool_steps=5)
+        >>> [config.rate_at(step) for step in (0, 3, 9, 10, 12, 15)]
+        [0.25, 1.0, 1.0, 1.0, 0.6, 0.0]
+        """
+        rate = self.lr * min(1.0, (step + 1) / max(1, self.warmup_steps))
+        if self.cool_from is None or step < self.cool_from:
+            return rate
+        return rate * max(0.0, 1 - (step - self.cool_from) / self.cool_steps)
+
+    @property
+    def end(self) -> int | None:
+        """Step at which the rate has fallen to 0; ``None`` if it never falls."""
+        return None if self.cool_from is None else self.cool_from + self.cool_steps
