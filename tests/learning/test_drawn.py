@@ -15,7 +15,7 @@ from skylobe.learning.drawn.feed import DrawnFeed, rich_sources
 from skylobe.learning.drawn.finish import averaged_encoder, finish
 from skylobe.learning.drawn.loop import STATE_FILE, DrawnTrainer
 from skylobe.learning.drawn.settings import DrawnConfig
-from skylobe.learning.settings import LejepaConfig
+from skylobe.learning.method_settings import LejepaConfig
 from skylobe.learning.state import read_state
 from skylobe.models.encoder import build_encoder
 from skylobe.models.model import load_folder, save_model

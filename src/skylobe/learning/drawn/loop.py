@@ -21,7 +21,8 @@ from skylobe.learning.drawn.averaging import EVERY, first_average, update_averag
 from skylobe.learning.drawn.feed import Batch, DrawnFeed
 from skylobe.learning.drawn.settings import DrawnConfig
 from skylobe.learning.journal import journal
-from skylobe.learning.methods import Lejepa
+from skylobe.learning.methods import Method
+from skylobe.learning.methods.lejepa import Lejepa
 from skylobe.learning.schedule import mix_seeds
 from skylobe.learning.state import is_finite, read_state, write_state
 from skylobe.models.encoder import build_encoder
@@ -67,20 +68,16 @@ class DrawnTrainer:
         )
         self.step = 0
 
-    def _build(self, n_targets: int) -> Lejepa:
+    def _build(self, n_targets: int) -> Method:
         config = self.config
         encoder = build_encoder(config.encoder, seed=config.seed)
         if self.device.type == "cpu":
             encoder.quicken()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            method = Lejepa(
-                encoder,
-                config.lejepa,
-                n_measures=n_targets,
-                morphology_weight=config.target_weight,
-            )
-        method = method.to(self.device)
+            targets = torch.nn.Linear(encoder.n_features, n_targets)
+            objective = Lejepa(encoder, config.lejepa)
+        method = Method(encoder, objective, targets, config.target_weight).to(self.device)
         return method.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     @property
@@ -137,7 +134,7 @@ class DrawnTrainer:
         """Compare the views of each source; both pass the encoder together, as they come from one sky."""
         with self._autocast():
             features = self.method.encoder(self._shown(batch.views)).chunk(2)
-            loss = self.method.compare(features, batch.views.chunk(2))
+            loss = self.method.objective.compare(features, batch.views.chunk(2))
             assert self.method.morphology is not None
             targets = batch.targets.to(self.device)
             errors = [

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from skylobe.core.errors import ConfigError
-from skylobe.learning.settings import LejepaConfig
+from skylobe.learning.method_settings import LejepaConfig
 from skylobe.models.settings import EncoderConfig
 from skylobe.sky.rendering.view_settings import DrawConfig
 
