@@ -16,6 +16,7 @@ from skylobe.classify.evaluating import as_classifier
 from skylobe.classify.joining import OK, Summary
 from skylobe.classify.predict import PART, Reading, _tabulate, predict_files
 from skylobe.core.errors import DataError
+from skylobe.core.paths import located
 from skylobe.core.results import Results
 from skylobe.core.settings import in_unit
 from skylobe.core.tables import read_catalogue
@@ -122,7 +123,8 @@ def predict(
 def _lists_files(what: Any) -> bool:  # noqa: ANN401
     """Tell what lists files from sets and pixels."""
     if isinstance(what, str | Path):
-        return str(what) not in datasets.NAMES and not is_corpus(Path(what))
+        place, kind = located(Path(what))
+        return str(what) not in datasets.NAMES and not (kind == "folder" and is_corpus(place))
     return not isinstance(what, ImageSet) and not datasets.is_pixels(what)
 
 

@@ -28,7 +28,7 @@ COMMANDS: dict[str, Command] = {
     "render": Command(render_command, "skylobe:render", True, {"drawing": CorpusDrawing}),
     "pretrain": Command(pretrain_command, "skylobe:pretrain", settings={"config": PretrainConfig}),
     "embed": Command(embed_command, "skylobe:embed"),
-    "probe": Command(probe_command, "skylobe.scores.probing:probe"),
+    "probe": Command(probe_command, "skylobe.classify.probing:probe"),
     "finetune": Command(finetune_command, "skylobe:finetune"),
     "evaluate": Command(evaluate_command, "skylobe:evaluate"),
     "predict": Command(predict_command, "skylobe:predict"),

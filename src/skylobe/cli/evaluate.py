@@ -38,8 +38,8 @@ def probe_command(
         options: Of the set, such as --options.subset confident.
         out: CSV file to write the same numbers to.
     """
+    from skylobe.classify import probing
     from skylobe.models.loading import as_model
-    from skylobe.scores import probing
     from skylobe.scores.curves import write_curves
 
     encoder = as_model(model)

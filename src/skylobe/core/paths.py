@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 
 def is_file(path: Path) -> bool:
@@ -22,6 +23,24 @@ def is_folder(path: Path) -> bool:
         return path.is_dir()
     except OSError:
         return False
+
+
+def located(path: Path, root: Path | None = None) -> tuple[Path, Literal["file", "folder"] | None]:
+    """Find what a path leads to: as it is, or else inside a folder.
+
+    Args:
+        path: As given.
+        root: Folder to look in where the path itself leads nowhere.
+
+    Returns:
+        The path, and what it leads to; ``None`` if nowhere.
+    """
+    for one in (path, *([] if root is None else [root / path])):
+        if is_folder(one):
+            return one, "folder"
+        if is_file(one):
+            return one, "file"
+    return path, None
 
 
 def visible(paths: Iterable[Path], folder: Path, endings: tuple[str, ...]) -> list[Path]:

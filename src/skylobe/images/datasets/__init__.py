@@ -11,7 +11,7 @@ import numpy as np
 from astropy.table import Table
 
 from skylobe.core.errors import ConfigError
-from skylobe.core.paths import is_file, is_folder
+from skylobe.core.paths import located
 from skylobe.core.results import Results
 from skylobe.core.settings import coerce, in_unit
 from skylobe.images.image_set import ImageSet
@@ -103,15 +103,14 @@ def _load_own(
 ) -> ImageSet:
     from skylobe.images.datasets import corpora, table
 
-    is_here = is_file(path) or is_folder(path)
-    path = path if root is None or is_here else root / path
-    if corpora.is_corpus(path):
+    path, kind = located(path, root)
+    if kind == "folder" and corpora.is_corpus(path):
         return _read(corpora.load, str(path), (path, split), options)
-    if is_folder(path):
+    if kind == "folder":
         if split is not None:
             raise ConfigError(f"{path}: a folder has no splits; list the files in a table.")
         return _read(table.load_folder, str(path), (path,), options)
-    if is_file(path):
+    if kind == "file":
         return _read(table.load, str(path), (path, split), options)
     raise ConfigError(
         f"There is no set, table or folder {str(path)[:200]!r}; choose {', '.join(NAMES)}, or give a path."

@@ -22,7 +22,6 @@ from rich.progress import track
 
 from skylobe.core import storage
 from skylobe.core.errors import ConfigError, DataError
-from skylobe.core.paths import is_file
 from skylobe.images.cutting import width_in_pixels
 from skylobe.images.image_set import ImageSet
 from skylobe.images.normalise import centre, normalise
@@ -49,7 +48,7 @@ THREADS = 2  # sigma clipping leaves Python's lock; more gain nothing
 
 def is_corpus(path: Path) -> bool:
     """Say whether a folder is a corpus."""
-    return is_file(path / SETTINGS)
+    return (path / SETTINGS).is_file()
 
 
 def load(
