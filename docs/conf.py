@@ -46,7 +46,6 @@ nb_execution_cache_path = str(HERE / "_build" / "notebooks")
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 600
-nb_execution_excludepatterns = ["*.md"] if nb_execution_mode == "off" else []
 nb_merge_streams = True
 nb_output_stderr = "remove"  # a cell that fails ends the build
 
@@ -86,6 +85,11 @@ html_theme_options = {
 }
 html_sidebars = {"index": []}
 
+NOT_RUN = """
+```{note}
+Built without the data that the cells need, which are shown without what they give: set `SKYLOBE_MIRROR`.
+```
+"""
 OUTSIDE = re.compile(r"(?<!!)\[([^\]]*)\]\(\.\./[^)]*\)")
 
 
@@ -94,6 +98,8 @@ def without_links_outside(app: Sphinx, docname: str, source: list[str]) -> None:
     text = source[0].replace("](../search.md", "](../searching.md")
     text = OUTSIDE.sub(lambda link: link[0] if docname.count("/") else link[1], text)
     source[0] = text.replace("](search.md", "](searching.md")
+    if nb_execution_mode == "off" and docname.startswith("tutorials/"):
+        source[0] += NOT_RUN
 
 
 def setup(app: Sphinx) -> None:
