@@ -93,8 +93,11 @@ def averaged_encoder(
 
 def encoder_weights(method: dict[str, Tensor]) -> dict[str, Tensor]:
     """Take the encoder's weights out of a method's."""
-    mark = "_encoder."
-    return {name.removeprefix(mark): one for name, one in method.items() if name.startswith(mark)}
+    parts = (
+        name.partition("encoder.") for name in method
+    )  # "_encoder." before Method was one class
+    marked = [(before + mark, rest) for before, mark, rest in parts if before in ("", "_") and mark]
+    return {rest: method[mark + rest] for mark, rest in marked}
 
 
 def describe(model: Model, *, hardware: str = "", choices: str = "", command: str = "") -> str:
