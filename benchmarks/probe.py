@@ -158,7 +158,7 @@ def write(model_name: str, scores: str, for_header: list[dict]) -> None:
             temporary.write_text(f"{text.rstrip()}\n\n{heading}", encoding="utf-8")
     pages.write_section(page, section, scores)
     if model_name in shipped_models():
-        path = ROOT / "src" / "skylobe" / "models" / model_name / "README.md"
+        path = ROOT / "src" / "skylobe" / "models" / "shipped" / model_name / "README.md"
         pages.write_section(path, section, scores)
         text = card.with_scores(path.read_text(encoding="utf-8"), model_name, for_header)
         with storage.write_atomically(path) as temporary:

@@ -8,6 +8,7 @@ import pytest
 import skylobe
 from skylobe.core.settings import from_dict
 from skylobe.learning import card
+from skylobe.learning.drawn.settings import DrawnConfig
 from skylobe.learning.settings import PretrainConfig
 from skylobe.models.embed import embed
 from skylobe.models.loading import shipped_models, untrained
@@ -35,7 +36,10 @@ def test_it_is_what_it_says(model: Model):
     assert model.encoder.n_features == 512
     grid = model.preprocessing
     assert grid.crop_pix * grid.pixel_scale == pytest.approx(126)
-    assert from_dict(PretrainConfig, model.provenance["config"]).morphology_weight > 0
+    made = model.provenance["config"]
+    is_drawn = "draw" in made  # trained on drawn views
+    assert from_dict(DrawnConfig if is_drawn else PretrainConfig, made).encoder.depth == 18
+    assert made["target_weight" if is_drawn else "morphology_weight"] > 0
     assert f"{model.provenance['images_seen']:,} images" in " ".join(model.card.split())
     assert all(np.isfinite(one.detach().numpy()).all() for one in model.encoder.parameters())
 
