@@ -9,7 +9,7 @@ from collections.abc import Collection
 
 WORDS = {"True": "true", "False": "false", "None": "null"}
 _VALUE = r"'[^']*'|\"[^\"]*\"|[^\s,;:()]*[^\s,;:().]"
-_GIVEN = re.compile(rf"(?<![\w./=-])([a-z_]+(?:\.[a-z_]+)*)=({_VALUE})")
+_GIVEN = re.compile(rf"(?<![\w./=?&-])([a-z_]+(?:\.[a-z_]+)*)=({_VALUE})")
 _CALL = re.compile(r"\bskylobe\.([a-z_]+)\(([^()]*)\)")
 _NAME = re.compile(r"(?<![\w./='\"-])([a-z]+(?:[_.][a-z_]+)+)\b(?![\w/='\"(])(?!\.\w)")
 
@@ -32,6 +32,8 @@ def in_options(
     'add to it with --mode append, or lower --train.lr.'
     >>> in_options("make one with skylobe.finetune(out='mine').", ["out"], (), ["finetune"])
     'make one with skylobe finetune --out mine.'
+    >>> in_options("see http://localhost/?token=abc, or give token=abc", ["token"])  # an address stays
+    'see http://localhost/?token=abc, or give --token abc'
     """
 
     def call(found: re.Match[str]) -> str:
