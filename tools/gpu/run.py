@@ -20,7 +20,7 @@ CODE = HERE / "code"
 PIECE = 15 * 2**20  # bytes
 SETTINGS = {
     "batch_size": 1024,
-    "lr": 0.4,
+    "lr": 0.3,
     "warmup_steps": 300,
 }  # a large batch, its rate by its root
 
