@@ -17,7 +17,7 @@ from skylobe.learning.loop import Trainer
 from skylobe.learning.methods import build_method
 from skylobe.learning.methods.byol import pair_loss
 from skylobe.learning.methods.lejepa import FURTHEST, gaussian_distance
-from skylobe.learning.methods.vicreg import covariance, missing_variance
+from skylobe.learning.methods.vicreg import Vicreg, covariance, missing_variance
 from skylobe.learning.settings import (
     ByolConfig,
     LejepaConfig,
@@ -182,3 +182,23 @@ def test_vicreg_terms_vanish_for_white_vectors_and_not_for_others():
     assert float(missing_variance(torch.zeros(9, 6))) == pytest.approx(0.99)  # 1 − √floor
     alike = white[:, :1].expand(-1, 6)
     assert float(covariance(alike)) == pytest.approx(5, rel=0.02)  # 30 pairs of 1, over 6
+
+
+def test_the_loss_of_vicreg_is_the_published_one():
+    """Distance, half the missing variance of each view, the covariance of both."""
+    encoder = build_encoder(EncoderConfig(depth=14, stem="fast", width=8))
+    objective = Vicreg(encoder, VicregConfig(hidden=16, projection=6)).eval()
+    features = [torch.randn(20, encoder.n_features, generator=g) for g in seeds(2)]
+    one, other = (objective.expander(part).detach().numpy().astype(float) for part in features)
+    expected = np.mean((one - other) ** 2)
+    for part in (one, other):
+        spread = np.sqrt(part.var(0, ddof=1) + 1e-4)
+        expected += np.maximum(0, 1 - spread).mean() / 2
+        matrix = np.cov(part.T)
+        expected += 0.04 * (np.sum(matrix**2) - np.sum(np.diag(matrix) ** 2)) / 6
+    found = float(objective.compare(features, [torch.zeros(20, 1, 8, 8)] * 2).detach())
+    assert found == pytest.approx(expected, rel=1e-4)
+
+
+def seeds(n):
+    return [torch.Generator().manual_seed(number) for number in range(n)]

@@ -54,7 +54,8 @@ class Vicreg(Objective):
         return (
             config.similarity * torch.stack(distances).mean()
             + config.variance * torch.stack([missing_variance(one) for one in vectors]).mean()
-            + config.covariance * torch.stack([covariance(one) for one in vectors]).mean()
+            # published: the sum over the two views; that of more views keeps its size
+            + config.covariance * N_GLOBAL * torch.stack([covariance(one) for one in vectors]).mean()
         )
 
 
