@@ -55,7 +55,9 @@ class Vicreg(Objective):
             config.similarity * torch.stack(distances).mean()
             + config.variance * torch.stack([missing_variance(one) for one in vectors]).mean()
             # published: the sum over the two views; that of more views keeps its size
-            + config.covariance * N_GLOBAL * torch.stack([covariance(one) for one in vectors]).mean()
+            + config.covariance
+            * N_GLOBAL
+            * torch.stack([covariance(one) for one in vectors]).mean()
         )
 
 
