@@ -116,7 +116,7 @@ def test_what_the_graph_cannot_compute_is_refused(classifier, tmp_path):
     with pytest.raises(ConfigError, match="leave n_views out"):
         export_onnx(classifier, tmp_path / "m.onnx", n_views=1)
     with_measures = adapt(classifier.model, lobes(60), AdaptConfig(method="logistic"))
-    with pytest.raises(ConfigError, match="with_measures false"):
+    with pytest.raises(ConfigError, match="with_measures=False"):
         export_onnx(with_measures, tmp_path / "m.onnx")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from conftest import lobes
 from skylobe.classify.adapt import adapt
-from skylobe.classify.predict import predict
+from skylobe.classify.predict import predict_files as predict
 from skylobe.core.errors import DataError
 from skylobe.core.tables import read_catalogue
 from skylobe.models.encoder import build_encoder

@@ -16,7 +16,7 @@ from conftest import lobes
 from skylobe.classify.adapt import adapt
 from skylobe.classify.classifier import describe
 from skylobe.classify.finetune import finetune
-from skylobe.classify.predict import predict
+from skylobe.classify.predict import predict_files as predict
 from skylobe.core.errors import ConfigError, DataError
 from skylobe.images import datasets
 from skylobe.images.cutting import fitted, normalised, width_in_pixels

@@ -161,7 +161,7 @@ def test_the_same_seed_gives_the_same_weights_to_the_bit(alone, tmp_path):
     one_run.trainer(tmp_path / "other", window=24, seed=1).run()
     for name, one in weights(alone).items():
         assert torch.equal(weights(tmp_path / "again")[name], one), name
-    kernels = [weights(one)["predictor.0.weight"] for one in (tmp_path / "other", alone)]
+    kernels = [weights(one)["objective.predictor.0.weight"] for one in (tmp_path / "other", alone)]
     assert not torch.equal(*kernels)
 
 

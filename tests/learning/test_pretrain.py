@@ -56,14 +56,20 @@ def test_a_few_dozen_steps_do_not_collapse(finished):
 def test_the_measures_make_features_that_beat_an_untrained_encoder(tmp_path):
     config = replace(TINY, morphology_weight=2.0)
     model = pretrain(lobes(96), tmp_path / "run", config)
-    faint = lobes(120, seed=7)
+    faint = lobes(240, seed=7)
     noisy = faint.images.float() / 255 + 0.35 * torch.randn(
         faint.images.shape, generator=torch.Generator().manual_seed(0)
     )
     watched = replace(faint, images=noisy)
-    untrained = replace(model, encoder=build_encoder(config.encoder, seed=3).eval())
-    ours, base = (embed(one, watched).vectors for one in (model, untrained))
-    assert cross_validated_error(ours, watched.labels) < cross_validated_error(base, watched.labels)
+    untrained = [
+        replace(model, encoder=build_encoder(config.encoder, seed=seed).eval())
+        for seed in range(1, 6)
+    ]
+    ours, *others = (
+        cross_validated_error(embed(one, watched).vectors, watched.labels)
+        for one in (model, *untrained)
+    )
+    assert ours < np.mean(others), "one untrained network may be lucky"
 
 
 def test_a_run_describes_itself(finished):
