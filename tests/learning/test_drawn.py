@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from skylobe.core.errors import CheckpointError, ConfigError
 from skylobe.core.settings import from_dict
@@ -15,6 +16,7 @@ from skylobe.learning.drawn.feed import DrawnFeed, rich_sources
 from skylobe.learning.drawn.finish import averaged_encoder, finish
 from skylobe.learning.drawn.loop import STATE_FILE, DrawnTrainer
 from skylobe.learning.drawn.settings import DrawnConfig
+from skylobe.learning.drawn.starting import first_encoder
 from skylobe.learning.method_settings import LejepaConfig
 from skylobe.learning.state import read_state
 from skylobe.models.encoder import build_encoder
@@ -54,6 +56,11 @@ def few_statistics(monkeypatch):
 
 def weights(trainer):
     return torch.cat([one.flatten() for one in trainer.method.state_dict().values()])
+
+
+def finish_of(folder):
+    DrawnTrainer(feed(), TINY, folder).run(until=3)
+    return finish(folder, feed())
 
 
 def test_a_step_s_batch_depends_on_seed_and_step_alone():
@@ -97,6 +104,29 @@ def test_a_killed_training_goes_on_to_the_bit(tmp_path):
     assert torch.equal(weights(whole), weights(resumed))
     for name, value in whole.average.items():
         assert torch.equal(value, resumed.average[name]), name
+
+
+def test_a_stem_on_finer_pixels_goes_on_as_before(tmp_path):
+    begun = finish_of(tmp_path / "before")
+    save_model(begun, tmp_path / "model")
+    config = replace(
+        TINY, encoder=EncoderConfig(width=8, stem="fast"), start=str(tmp_path / "model")
+    )
+    carried = first_encoder(config).eval()
+    fine = torch.rand(3, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    coarse = functional.avg_pool2d(fine, 2)
+    assert torch.allclose(carried(fine), begun.encoder(coarse), atol=1e-5)
+    with pytest.raises(ConfigError, match="width"):
+        first_encoder(replace(config, encoder=EncoderConfig(width=16, stem="fast")))
+
+
+def test_a_training_begins_with_the_weights_it_is_given(tmp_path):
+    begun = finish_of(tmp_path / "before")
+    save_model(begun, tmp_path / "model")
+    config = replace(TINY, start=str(tmp_path / "model"))
+    trainer = DrawnTrainer(feed(config=config), config, tmp_path / "after")
+    for name, weight in begun.encoder.named_parameters():
+        assert torch.equal(trainer.method.encoder.get_parameter(name), weight), name
 
 
 def test_other_settings_are_refused(tmp_path):

@@ -16,11 +16,12 @@ from skylobe.sky.rendering.components import Components
 from skylobe.sky.rendering.groups import gather
 from skylobe.sky.rendering.render import FieldRenderer
 from skylobe.sky.rendering.view_draws import draw, draw_pair
+from skylobe.sky.rendering.view_grids import FIELD
 from skylobe.sky.rendering.view_settings import PLAIN, DrawConfig
-from skylobe.sky.rendering.views import FIELD, VIEW_PIX, Sketcher, beam_noise
+from skylobe.sky.rendering.views import Sketcher, beam_noise
 from skylobe.sky.settings import RenderConfig
 
-GRID = Preprocessing(crop_pix=VIEW_PIX, pixel_scale=FIELD / VIEW_PIX)
+VIEW_PIX = DrawConfig().view_pix
 N_SOURCES = 24
 
 
@@ -44,8 +45,8 @@ def sky(seed=0):
     return found, ra, dec
 
 
-def still(beam=5.4, maps=None):
-    config = replace(PLAIN, sharp=(beam, beam), level=(1e-9, 1e-9))
+def still(beam=5.4, maps=None, view_pix=VIEW_PIX):
+    config = replace(PLAIN, sharp=(beam, beam), level=(1e-9, 1e-9), view_pix=view_pix)
     draws = draw(torch.zeros(N_SOURCES, dtype=torch.bool), config, torch.Generator())
     maps = torch.eye(2) if maps is None else maps
     return Sketcher_of(config), replace(draws, maps=maps.expand(N_SOURCES, 2, 2))
@@ -60,17 +61,21 @@ def shown(sketcher, draws, seed=0):
     return sketcher.views(torch.arange(N_SOURCES), draws, torch.Generator().manual_seed(seed))
 
 
+@pytest.mark.parametrize("view_pix", [32, 64])
 @pytest.mark.parametrize(
     ("beam", "scale", "width"), [(5.4, 1.8, 150), (10.0, 1.8, 150), (45.0, 15.0, 18)]
 )
-def test_drawn_views_agree_with_the_resampled_picture_of_the_same_field(beam, scale, width):
+def test_drawn_views_agree_with_the_resampled_picture_of_the_same_field(
+    beam, scale, width, view_pix
+):
     components, ra, dec = sky()
     config = RenderConfig(noise=None, beam=beam, pixel_scale=scale, width_pix=width)
     renderer = FieldRenderer(components, config)
     pictures = renderer.render(SkyCoord(ra, dec, unit="deg"), torch.Generator()).numpy()
+    grid = Preprocessing(crop_pix=view_pix, pixel_scale=FIELD / view_pix)
     images = [normalise(one, ScalingConfig(n_sigma=0.0)) for one in pictures]
-    wanted = prepare(torch.from_numpy(np.stack(images))[:, None], GRID, pixel_scale=scale)
-    views = shown(*still(beam))
+    wanted = prepare(torch.from_numpy(np.stack(images))[:, None], grid, pixel_scale=scale)
+    views = shown(*still(beam, view_pix=view_pix))
     for one, other in zip(views.flatten(1), wanted.flatten(1), strict=True):
         assert np.corrcoef(one, other)[0, 1] > 0.99
     assert float(views.mean()) == pytest.approx(float(wanted.mean()), rel=0.03)
@@ -153,7 +158,13 @@ def test_blank_sky_is_used_where_the_beam_suits_it():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"zoom": (1.2, 0.8)}, {"coarse_both": 0.8, "coarse_one": 0.5}, {"patch_share": 2.0}]
+    "wrong",
+    [
+        {"zoom": (1.2, 0.8)},
+        {"coarse_both": 0.8, "coarse_one": 0.5},
+        {"patch_share": 2.0},
+        {"view_pix": 65},
+    ],
 )
 def test_impossible_draws_are_refused(wrong):
     with pytest.raises(ConfigError):

@@ -17,8 +17,9 @@ from skylobe.images.morphology import measure
 from skylobe.sky.rendering.ellipses import FWHM
 from skylobe.sky.rendering.groups import Groups
 from skylobe.sky.rendering.view_draws import Draws
+from skylobe.sky.rendering.view_grids import FIELD
 from skylobe.sky.rendering.view_settings import PLAIN
-from skylobe.sky.rendering.views import FIELD, Sketcher, brightest_outside, paint
+from skylobe.sky.rendering.views import Sketcher, brightest_outside, paint
 
 Targets = Float[Tensor, "source target"]
 Parts = Float[Tensor, "source part"]

@@ -17,7 +17,8 @@ from skylobe.learning.drawn.settings import DrawnConfig
 from skylobe.learning.schedule import mix_seeds
 from skylobe.sky.rendering.groups import Groups
 from skylobe.sky.rendering.view_draws import draw_pair
-from skylobe.sky.rendering.views import FIELD, Sketcher, Views
+from skylobe.sky.rendering.view_grids import FIELD, Views
+from skylobe.sky.rendering.views import Sketcher
 
 RICH = 3  # components in sight
 COUNTED = 0.03  # of the source's flux, that a component needs to count

@@ -20,16 +20,16 @@ from skylobe.core.settings import from_dict, to_dict
 from skylobe.learning.drawn.averaging import EVERY, first_average, update_average
 from skylobe.learning.drawn.feed import Batch, DrawnFeed
 from skylobe.learning.drawn.settings import DrawnConfig
+from skylobe.learning.drawn.starting import first_encoder
 from skylobe.learning.journal import journal
 from skylobe.learning.methods import Method
 from skylobe.learning.methods.lejepa import Lejepa
 from skylobe.learning.schedule import mix_seeds
 from skylobe.learning.state import is_finite, read_state, write_state
-from skylobe.models.encoder import build_encoder
 from skylobe.models.precision import computes_in_bf16
 from skylobe.models.prepare import standardise
 from skylobe.models.settings import Preprocessing
-from skylobe.sky.rendering.views import FIELD, VIEW_PIX
+from skylobe.sky.rendering.view_grids import FIELD
 
 STATE_FILE = "training.pt"
 LOG_EVERY = 50  # steps
@@ -70,7 +70,7 @@ class DrawnTrainer:
 
     def _build(self, n_targets: int) -> Method:
         config = self.config
-        encoder = build_encoder(config.encoder, seed=config.seed)
+        encoder = first_encoder(config)
         if self.device.type == "cpu":
             encoder.quicken()
         with torch.random.fork_rng(devices=[]):
@@ -198,6 +198,6 @@ def grid_of(feed: DrawnFeed) -> Preprocessing:
     """Describe what the encoder sees, and measure mean and standard deviation on drawn views."""
     views = [feed.batch(BEYOND + step).views for step in range(STATISTICS_STEPS)]
     values = torch.cat(views).double().cpu()
-    scale = FIELD / VIEW_PIX
-    plain = Preprocessing(survey="VLA FIRST (rendered)", pixel_scale=scale, crop_pix=VIEW_PIX)
+    width = feed.config.draw.view_pix
+    plain = Preprocessing(survey="VLA FIRST (rendered)", pixel_scale=FIELD / width, crop_pix=width)
     return replace(plain, mean=float(values.mean()), std=float(values.std()))

@@ -31,6 +31,8 @@ class DrawnConfig:
         weight_decay: Of every parameter.
         precision: ``auto`` takes bf16 where the processor computes in it, else fp32.
         seed: Of weights, sources and views.
+        start: Model whose encoder the training begins with; ``None`` begins from nothing. A 3×3 stem is
+            carried over to a 7×7 one of stride 2 that sees pixels half as wide.
     """
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
@@ -48,6 +50,7 @@ class DrawnConfig:
     weight_decay: float = 1e-4
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     seed: int = 0
+    start: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse shares that are none."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from skylobe.core.errors import ConfigError
+from skylobe.sky.rendering.view_grids import FINEST_PIX
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class DrawConfig:
             looked at for is bright): smallest and largest factor.
         least_contrast: The brightest pixel stands at least so many σ above the noise.
         patch_share: How many of the views with about FIRST's beam have noise of real blank sky.
+        view_pix: Pixels. Width of the encoder's grid, whatever the angle: 64 keeps FIRST's sharpness.
 
     Raises:
         ConfigError: If a range is not in rising order, or a share is not between 0 and 1.
@@ -50,6 +52,7 @@ class DrawConfig:
     level: tuple[float, float] = (0.06, 1.0)
     least_contrast: float = 6.0
     patch_share: float = 0.7
+    view_pix: int = 32
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn from."""
@@ -60,6 +63,8 @@ class DrawConfig:
         for name in ("usual_share", "coarse_both", "coarse_one", "patch_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; give a share from 0 to 1.")
+        if not 8 <= self.view_pix <= FINEST_PIX:
+            raise ConfigError(f"view_pix is {self.view_pix}; give 8 to {FINEST_PIX} pixels.")
         if self.coarse_both + self.coarse_one > 1:
             raise ConfigError("coarse_both and coarse_one are shares of all sources; lower them.")
 

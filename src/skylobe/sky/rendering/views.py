@@ -1,6 +1,6 @@
 """Components straight to what the encoder sees: views that are drawn, not resampled.
 
-A field is drawn on twice the encoder's grid, gets its noise, is clipped, cut and scaled as ``normalise``
+A field is drawn on a grid as fine as FIRST's, gets its noise, is clipped, cut and scaled as ``normalise``
 does with a survey's pixels, and is then brought to the encoder's grid as ``prepare`` does. Coarse beams
 pass through coarse pixels, three to a beam, as coarse surveys have them. *Rendered*, never real.
 """
@@ -15,20 +15,11 @@ from skylobe.sky.rendering.drawing import FAINTEST, REACH
 from skylobe.sky.rendering.groups import Groups
 from skylobe.sky.rendering.noise import PatchNoise
 from skylobe.sky.rendering.view_draws import Draws
+from skylobe.sky.rendering.view_grids import DRAWN_PIX, FINE, Pictures, Views, scaled
 from skylobe.sky.rendering.view_settings import DrawConfig
 
-Pictures = Float[Tensor, "batch height width"]
-Views = Float[Tensor, "batch 1 _height _width"]
-
-FIELD, VIEW_PIX = 126.0, 32  # arcsec; pixels of the encoder's grid
-FINE = FIELD / VIEW_PIX / 2  # arcsec per pixel that is drawn
-DRAWN_PIX = 72  # pixels: the view's 64 and a margin, the width of a patch of blank sky
 CIRCLE = 135.0  # arcsec: radius within which the brightest pixel becomes 1
 N_SIGMA = 3.0  # threshold, as of ScalingConfig
-LEVELS = 255  # images are stored in so many steps
-COARSE = 12.0  # arcsec: beams above this pass through pixels of their own
-PER_BEAM = 3.0  # pixels to a beam
-COARSE_PIX = 36  # pixels, enough for the finest of them
 
 
 class Spots(NamedTuple):
@@ -87,7 +78,13 @@ class Sketcher:
             peak = torch.maximum(pictures.amax((1, 2)), outside)
             level = torch.minimum(draws.level, peak / self.config.least_contrast)
             pictures += level[:, None, None] * self._noise(draws, generator)
-            return scaled(pictures, N_SIGMA * level, outside, draws.width)
+            return scaled(
+                pictures,
+                N_SIGMA * level,
+                outside,
+                draws.width,
+                view_pix=self.config.view_pix,
+            )
 
     def spots(self, sources: Tensor, draws: Draws, generator: torch.Generator) -> Spots:
         """Jitter the components, map them to where they are shown, and convolve them with the beam."""
@@ -139,42 +136,6 @@ def paint(
     return pictures.index_add_(0, field, values)
 
 
-def scaled(
-    pictures: Pictures,
-    threshold: Float[Tensor, " batch"],
-    outside: Float[Tensor, " batch"],
-    width: Float[Tensor, " batch"],
-) -> Views:
-    """Do what ``normalise`` and ``prepare`` do to a survey's pixels, up to the standardisation.
-
-    Args:
-        pictures: Jy/beam, on the drawn grid.
-        threshold: Jy/beam. What does not exceed it becomes 0.
-        outside: Jy/beam. Brightest value beyond the drawn grid, which also counts for the peak.
-        width: Arcsec. Of the beam: coarse ones pass through pixels of their own.
-    """
-    coarse = (width > COARSE).nonzero()[:, 0]
-    to_view = _TO_VIEW.to(pictures.device)
-    views = to_view @ clipped(pictures, threshold, outside) @ to_view.t()
-    if len(coarse):
-        pixel = width[coarse] / PER_BEAM
-        sampling = _sampling(pixel)
-        sampled = sampling @ pictures[coarse] @ sampling.mT
-        kept = clipped(sampled, threshold[coarse], outside[coarse])
-        spread = _spreading(pixel)
-        views[coarse] = spread @ kept @ spread.mT
-    return views[:, None]
-
-
-def clipped(
-    pictures: Pictures, threshold: Float[Tensor, " batch"], outside: Float[Tensor, " batch"]
-) -> Pictures:
-    """Clip at the threshold, divide by the brightest pixel, and keep whole steps."""
-    pictures = torch.where(pictures > threshold[:, None, None], pictures, 0.0)
-    peak = torch.maximum(pictures.amax((1, 2)), outside).clamp(min=1e-12)
-    return (pictures * (LEVELS / peak)[:, None, None]).floor_() / LEVELS
-
-
 def beam_noise(beam: Float[Tensor, "batch 3"], generator: torch.Generator) -> Pictures:
     """Draw white noise convolved with each view's beam, of unit variance, opposite edges joined."""
     shape = (len(beam), DRAWN_PIX, DRAWN_PIX)
@@ -219,32 +180,3 @@ def _mapped(moments: Tensor, maps: Float[Tensor, "component 2 2"]) -> Tensor:
     whole = torch.stack([to_east, mixed, mixed, to_north], 1).view(-1, 2, 2)
     whole = maps @ whole @ maps.mT
     return torch.stack([whole[:, 0, 0], whole[:, 1, 1], whole[:, 0, 1]], 1)
-
-
-def _triangles(
-    places: Tensor, centres: Tensor, width: Tensor | float
-) -> Float[Tensor, "*batch out inside"]:
-    """Weigh values at some places for their average around centres, falling linearly."""
-    weights = (1 - (centres[..., :, None] - places[..., None, :]).abs() / width).clamp(min=0)
-    return weights / weights.sum(-1, keepdim=True).clamp(min=1e-6)
-
-
-def _centred(count: int) -> Tensor:
-    return torch.arange(count) - (count - 1) / 2
-
-
-_TO_VIEW = _triangles(_centred(DRAWN_PIX) * FINE, _centred(VIEW_PIX) * 2 * FINE, 2 * FINE)
-
-
-def _sampling(pixel: Float[Tensor, " batch"]) -> Float[Tensor, "batch coarse drawn"]:
-    """Read the drawn grid at the centres of coarse pixels; those beyond it repeat its edge."""
-    edge = FINE * (DRAWN_PIX - 1) / 2
-    centres = (_centred(COARSE_PIX) * pixel[:, None]).clamp(-edge, edge)
-    return _triangles(_centred(DRAWN_PIX) * FINE, centres, FINE)
-
-
-def _spreading(pixel: Float[Tensor, " batch"]) -> Float[Tensor, "batch view coarse"]:
-    """Read coarse pixels at the encoder's, linearly in between."""
-    centres = (_centred(VIEW_PIX) * 2 * FINE).expand(len(pixel), -1)
-    width = pixel.clamp(min=2 * FINE)[:, None, None]
-    return _triangles(_centred(COARSE_PIX) * pixel[:, None], centres, width)
