@@ -29,13 +29,14 @@ from skylobe.images import datasets
 from skylobe.images.datasets import rgz_rendered
 from skylobe.images.image_set import ImageSet
 from skylobe.images.normalise import centre
-from skylobe.learning.pretrain import preprocessing_of, pretrain
+from skylobe.learning.pretrain import pretrain
 from skylobe.learning.recipes import recipe
 from skylobe.learning.settings import PretrainConfig, ViewConfig
 from skylobe.models.embed import embed
 from skylobe.models.encoder import build_encoder
 from skylobe.models.model import Model
 from skylobe.models.precision import flush_denormals
+from skylobe.models.prepare import corpus_grid
 from skylobe.models.settings import EncoderConfig
 from skylobe.scores.splits import paired_splits
 from skylobe.sky.matching import EVALUATION_RADIUS, near
@@ -250,7 +251,10 @@ def untrained(probed: ImageSet, softening: float | None, seed: int) -> Errors:
         arm = Arm("", _top(softening=softening))
         config = settings_of(arm, 1, 1, seed)
         encoder = build_encoder(config.encoder, seed=seed)
-        model = Model("untrained", encoder, preprocessing_of(rendered(), config))
+        views = config.views
+        width = views.width_pix or views.crop_pix
+        grid = corpus_grid(rendered(), views.crop_pix, width, softening)
+        model = Model("untrained", encoder, grid)
         path.parent.mkdir(parents=True, exist_ok=True)
         storage.write_json(path, {"errors": errors_of(model, probed)})
     errors: Errors = json.loads(path.read_text(encoding="utf-8"))["errors"]

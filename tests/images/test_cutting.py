@@ -24,13 +24,11 @@ from skylobe.images.files import ImageFile
 from skylobe.images.image_set import ImageSet, concatenate
 from skylobe.images.normalise import normalise
 from skylobe.images.scaling import ScalingConfig
-from skylobe.learning.pretrain import preprocessing_of
-from skylobe.learning.settings import PretrainConfig
 from skylobe.learning.tuning_settings import FinetuneConfig
 from skylobe.models.embed import embed
 from skylobe.models.encoder import build_encoder
 from skylobe.models.model import Model
-from skylobe.models.prepare import prepare
+from skylobe.models.prepare import corpus_grid, prepare
 from skylobe.models.settings import EncoderConfig, Preprocessing
 from skylobe.search.queries import Doors, as_image_set
 from skylobe.search.rows import thumbnails
@@ -259,7 +257,7 @@ def test_a_set_says_how_its_images_were_made(tmp_path: Path):
     found = datasets.load(tmp_path, scaling=ASINH)
     assert (found.scaling, found.width, found.is_physical) == (ASINH, 270.0, False)
     assert found.select([0]).scaling == ASINH
-    assert preprocessing_of(found, PretrainConfig()).scaling == ASINH
+    assert corpus_grid(found, 70, 32, None).scaling == ASINH
     for typed in ("asinh", {"method": "asinh"}):
         assert datasets.load(tmp_path, scaling=typed).scaling == ASINH
     with pytest.raises(ConfigError, match="clip or asinh or raw"):

@@ -16,7 +16,6 @@ from skylobe.learning.drawn.feed import DrawnFeed, rich_sources
 from skylobe.learning.drawn.finish import averaged_encoder, finish
 from skylobe.learning.drawn.loop import STATE_FILE, DrawnTrainer
 from skylobe.learning.drawn.settings import DrawnConfig
-from skylobe.learning.drawn.starting import first_encoder
 from skylobe.learning.method_settings import LejepaConfig
 from skylobe.learning.state import read_state
 from skylobe.models.encoder import build_encoder
@@ -110,14 +109,28 @@ def test_a_stem_on_finer_pixels_goes_on_as_before(tmp_path):
     begun = finish_of(tmp_path / "before")
     save_model(begun, tmp_path / "model")
     config = replace(
-        TINY, encoder=EncoderConfig(width=8, stem="fast"), start=str(tmp_path / "model")
+        TINY,
+        encoder=EncoderConfig(width=8, stem="fast"),
+        draw=replace(TINY.draw, view_pix=64),
+        start=str(tmp_path / "model"),
     )
-    carried = first_encoder(config).eval()
+    trainer = DrawnTrainer(feed(config=config), config, tmp_path / "after")
+    carried = trainer.method.encoder.eval()
     fine = torch.rand(3, 1, 64, 64, generator=torch.Generator().manual_seed(0))
     coarse = functional.avg_pool2d(fine, 2)
     assert torch.allclose(carried(fine), begun.encoder(coarse), atol=1e-5)
-    with pytest.raises(ConfigError, match="width"):
-        first_encoder(replace(config, encoder=EncoderConfig(width=16, stem="fast")))
+
+
+def test_a_start_of_another_shape_or_grid_is_refused(tmp_path):
+    save_model(finish_of(tmp_path / "before"), tmp_path / "model")
+    wide = replace(TINY, encoder=EncoderConfig(width=16), start=str(tmp_path / "model"))
+    with pytest.raises(ConfigError, match="width 16"):
+        DrawnTrainer(feed(config=wide), wide, tmp_path / "after")
+    same_grid = replace(
+        TINY, encoder=EncoderConfig(width=8, stem="fast"), start=str(tmp_path / "model")
+    )
+    with pytest.raises(ConfigError, match="stem"):
+        DrawnTrainer(feed(config=same_grid), same_grid, tmp_path / "after")
 
 
 def test_a_training_begins_with_the_weights_it_is_given(tmp_path):

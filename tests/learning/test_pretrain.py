@@ -15,7 +15,8 @@ from skylobe.core.errors import CheckpointError, ConfigError, DataError
 from skylobe.core.fingerprints import fingerprint
 from skylobe.core.settings import from_dict, to_dict
 from skylobe.images.morphology import measure
-from skylobe.learning.pretrain import pretrain, refuse_overlap, standard_measures
+from skylobe.images.soundness import refuse_overlap
+from skylobe.learning.pretrain import pretrain, standard_measures
 from skylobe.learning.recipes import RECIPES
 from skylobe.learning.settings import ByolConfig, PretrainConfig, TrainConfig, ViewConfig
 from skylobe.models.embed import embed

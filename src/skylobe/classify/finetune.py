@@ -109,7 +109,8 @@ def _train(
     loop = Loop(networks, sets, model.preprocessing, configs, best, folder)
     loop.resume()
     with _progress(loop, shown=progress):
-        run(loop, stop_after=stop_after, check_every=CHECK_EVERY)
+        end = min(loop.plan.n_steps, stop_after or loop.plan.n_steps)
+        run(loop, end=end, check_every=CHECK_EVERY)
     loop.write_back()
     best.restore(networks[0])
     return [_as_classifier(model, *each) for each in zip(networks, parts, configs, strict=True)]

@@ -103,7 +103,8 @@ class Trainer:
             journal(self.folder, self.step, active=active) as self._note,
             progress(self.step, self.plan, active=active) as self._show,
         ):
-            running.run(self, stop_after=stop_after, check_every=LOG_EVERY)
+            end = min(self.plan.n_steps, stop_after or self.plan.n_steps)
+            running.run(self, end=end, check_every=LOG_EVERY)
 
     def train_step(self) -> Tensor:
         """Do one step and return its loss, still on the device."""

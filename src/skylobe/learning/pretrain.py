@@ -13,28 +13,26 @@ import torch
 from rich.progress import track
 
 from skylobe.core import storage
-from skylobe.core.errors import ConfigError, DataError
 from skylobe.core.fingerprints import fingerprint
 from skylobe.images import datasets
-from skylobe.images.cutting import fitted
 from skylobe.images.image_set import ImageSet
 from skylobe.images.morphology import measure
+from skylobe.images.soundness import sound
 from skylobe.learning import card
 from skylobe.learning.feeding import image_rows
 from skylobe.learning.loop import Trainer
 from skylobe.learning.methods import build_method
 from skylobe.learning.monitor import watching
 from skylobe.learning.recipes import recipe
-from skylobe.learning.record import describe, settle
+from skylobe.learning.record import describe, refuse_other_settings, settle
 from skylobe.learning.settings import PretrainConfig
+from skylobe.learning.starting import first_encoder
 from skylobe.learning.supply import Supply
-from skylobe.models.encoder import Encoder, build_encoder
 from skylobe.models.loading import load_model
 from skylobe.models.model import Model, save_model
 from skylobe.models.precision import flush_denormals
-from skylobe.models.prepare import at_width, corpus_statistics, prepare
+from skylobe.models.prepare import corpus_grid, prepare
 from skylobe.models.settings import Preprocessing
-from skylobe.sky.matching import EVALUATION_RADIUS, near
 
 
 @flush_denormals()
@@ -82,75 +80,32 @@ def pretrain(
     out, config = Path(out), recipe(config) if isinstance(config, str) else config
     monitor_set = None if monitor_set is None else datasets.load(monitor_set)
     start = load_model(start) if isinstance(start, str | Path) else start
-    corpus = _sound(datasets.load(corpus), monitor_set)
-    encoder = first_encoder(config, start)
-    preprocessing = preprocessing_of(corpus, config)
+    refuse_other_settings(out, config)
+    encoder = first_encoder(config.encoder, config.train.seed, start)
+    images = datasets.load(corpus)
+    corpus = sound(images, monitor_set)
     record = describe(corpus, config, monitor_set, start)
-    settle(out, record)
     measures = standard_measures(corpus, config) if config.morphology_weight > 0 else None
     n_measures = 0 if measures is None else measures.shape[1]
+    views = config.views
+    preprocessing = corpus_grid(
+        corpus, views.crop_pix, views.width_pix or views.crop_pix, config.softening
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed)
         method = build_method(encoder, config, n_measures=n_measures)
-    watch = watching(corpus, preprocessing, config, monitor_set)
     supply = Supply(corpus, preprocessing, config, measures)
+    watch = watching(corpus, preprocessing, config, monitor_set)
     trainer = Trainer(method, supply, config, out, watch)
+    settle(out, record)
     trainer.run()
-    trained = Model(
-        name=name or out.name,
-        encoder=method.encoder.cpu().eval(),
-        preprocessing=at_width(preprocessing, config.grid_pix or preprocessing.crop_pix),
-        provenance=record
-        | {"steps": trainer.step, "images_seen": trainer.step * trainer.plan.batch_size},
-    )
-    model = replace(trained, card=card.join(card.header(trained), card.describe(trained)))
+    seen = {"steps": trainer.step, "images_seen": trainer.step * trainer.plan.batch_size}
+    encoder = method.encoder.cpu().eval()
+    model = Model(name or out.name, encoder, supply.shown, provenance=record | seen)
+    model = replace(model, card=card.join(card.header(model), card.describe(model)))
     if trainer.fabric.is_global_zero:
         save_model(model, out / "model")
     return model
-
-
-def _sound(corpus: ImageSet, monitor_set: ImageSet | None) -> ImageSet:
-    """Refuse a corpus that cannot be trained on, and normalise physical pixels."""
-    refuse_overlap(corpus, monitor_set)
-    refuse_corrupt(corpus)
-    return fitted(corpus, corpus.scaling)
-
-
-def first_encoder(config: PretrainConfig, start: Model | None = None) -> Encoder:
-    """Give the encoder that a training begins with.
-
-    Raises:
-        ConfigError: If ``start`` has another architecture than ``config`` asks for.
-    """
-    encoder = build_encoder(config.encoder, seed=config.train.seed)
-    if start is not None:
-        has, wanted = start.encoder.config, config.encoder
-        if has != wanted:
-            raise ConfigError(
-                f"{start.name} is a ResNet-{has.depth} of width {has.width} with the {has.stem} stem, and "
-                f"the settings ask for a ResNet-{wanted.depth} of width {wanted.width} with the "
-                f"{wanted.stem} stem; give encoder.depth={has.depth} encoder.width={has.width} "
-                f"encoder.stem={has.stem}."
-            )
-        encoder.load_state_dict(start.encoder.state_dict())
-    return encoder
-
-
-def preprocessing_of(corpus: ImageSet, config: PretrainConfig) -> Preprocessing:
-    """Describe the encoder's grid, which is that of the finished views, and measure its statistics."""
-    views = config.views
-    width = views.width_pix or views.crop_pix
-    scale = corpus.pixel_scale or Preprocessing().image_scale
-    grid = Preprocessing(
-        survey=corpus.survey,
-        pixel_scale=scale * views.crop_pix / width,
-        image_scale=scale,
-        crop_pix=width,
-        scaling=corpus.scaling,
-        softening=config.softening,
-    )
-    mean, std = corpus_statistics(corpus.images, grid)
-    return replace(grid, mean=mean, std=std)
 
 
 def standard_measures(corpus: ImageSet, config: PretrainConfig) -> torch.Tensor:
@@ -178,43 +133,3 @@ def standard_measures(corpus: ImageSet, config: PretrainConfig) -> torch.Tensor:
             np.save(file, measures.numpy())
     spread = measures.std(0).clamp(min=1e-6)
     return ((measures - measures.mean(0)) / spread).clamp(-5, 5)
-
-
-def refuse_overlap(corpus: ImageSet, monitor_set: ImageSet | None) -> None:
-    """Refuse a corpus that shows a source which is evaluated on.
-
-    Raises:
-        ConfigError: Naming one such source; sets without positions are compared by source id.
-    """
-    if monitor_set is None:
-        return
-    if corpus.positions is None or monitor_set.positions is None:
-        shared = np.isin(corpus.source_ids, monitor_set.source_ids)
-    else:
-        shared = near(corpus.positions, monitor_set.positions, EVALUATION_RADIUS)
-    if shared.any():
-        raise ConfigError(
-            f"{shared.sum()} images of {corpus.name}, {corpus.source_ids[shared][0]} among them, "
-            f"show sources of {monitor_set.name}, which is monitored on; leave them out "
-            "with exclude where the corpus is made, or Exclusion.allows."
-        )
-
-
-def refuse_corrupt(corpus: ImageSet) -> None:
-    """Refuse a corpus with images that show nothing or hold what is not a number.
-
-    Raises:
-        DataError: Naming one of them.
-    """
-    found = []
-    for chunk in corpus.images.split(4096):
-        pixels = chunk.flatten(1)
-        least, most = pixels.aminmax(dim=1)  # a NaN makes both NaN
-        found.append(~(torch.isfinite(most - least) & (least != most)))
-    corrupt = torch.cat(found).numpy()
-    if corrupt.any():
-        raise DataError(
-            f"{corpus.name}: {corrupt.sum()} of {len(corpus)} images, that of "
-            f"{corpus.source_ids[corrupt][0]} among them, are blank or hold NaN; leave these rows out "
-            "or make the corpus again."
-        )

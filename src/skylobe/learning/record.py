@@ -16,6 +16,7 @@ from skylobe.images.image_set import ImageSet
 from skylobe.learning.settings import PretrainConfig, TrainConfig
 from skylobe.models.model import Model, weights_fingerprint
 
+RECORD_FILE = "config.json"
 FREE = ("accelerator", "devices", "compile", "window", "checkpoint_minutes")  # where, not what
 
 
@@ -53,20 +54,41 @@ def describe(
     return plain
 
 
+def refuse_other_settings(out: Path, config: PretrainConfig) -> None:
+    """Refuse a folder in which a run with other settings was begun, before any data are looked at.
+
+    Raises:
+        CheckpointError: If there is one.
+    """
+    before = _before(out)
+    if before is not None and _binding(before.get("config", {})) != _binding(to_dict(config)):
+        raise _not_this_run(out, "config")
+
+
 def settle(out: Path, record: dict[str, Any]) -> None:
-    """Write the run's settings, or check that an earlier start had the same."""
-    path = out / "config.json"
-    if path.exists():
-        before = json.loads(path.read_text(encoding="utf-8"))
-        if _binding(before.get("config", {})) != _binding(record["config"]):
-            raise _not_this_run(out, "config")
+    """Write the run's settings and data, or check that an earlier start had the same data.
+
+    Raises:
+        CheckpointError: If it had others.
+    """
+    before = _before(out)
+    if before is not None:
         if before.get("corpus") != record["corpus"]:
             raise _not_this_run(out, "corpus")
         if before.get("start") != record.get("start"):
             raise _not_this_run(out, "start")
         return
     out.mkdir(parents=True, exist_ok=True)
-    storage.write_json(path, record)
+    storage.write_json(out / RECORD_FILE, record)
+
+
+def _before(out: Path) -> dict[str, Any] | None:
+    """Read what an earlier start wrote down."""
+    path = out / RECORD_FILE
+    if not path.exists():
+        return None
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
 
 
 def _binding(settings: dict[str, Any]) -> PretrainConfig:

@@ -1,14 +1,12 @@
 """What every training does besides its step: goes on to an end, looks now and then, saves, stops early.
 
-Pre-training and fine-tuning differ in their step and in what they look at; the order in which things
-happen is here, once.
+Pre-training, training on drawn views and fine-tuning differ in their step and in what they look at; the
+order in which things happen is here, once.
 """
 
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor
-
-from skylobe.learning.schedule import Plan
 
 
 @runtime_checkable
@@ -16,7 +14,6 @@ class Run(Protocol):
     """A training that ``run`` takes from where it is to an end."""
 
     step: int
-    plan: Plan
 
     def train_step(self) -> Tensor:
         """Do one step; the loss stays on the device."""
@@ -39,15 +36,14 @@ class Run(Protocol):
         ...
 
 
-def run(training: Run, *, stop_after: int | None = None, check_every: int) -> None:
+def run(training: Run, *, end: int, check_every: int) -> None:
     """Train to the end, and save there.
 
     Args:
         training: What to go on with.
-        stop_after: Stop at this step; ``None`` goes to the end of the plan.
+        end: Step to stop at.
         check_every: Steps. Between two looks at the loss, for each waits for the device.
     """
-    end = min(training.plan.n_steps, stop_after or training.plan.n_steps)
     while training.step < end:
         loss = training.train_step()
         if training.step % check_every == 0 or training.step == end:

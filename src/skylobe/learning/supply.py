@@ -12,7 +12,7 @@ from skylobe.learning.feeding import WINDOW, Feed, Stored, central, feed, fits, 
 from skylobe.learning.schedule import Plan, batch_sources, mix_seeds
 from skylobe.learning.settings import PretrainConfig, ViewConfig
 from skylobe.learning.views import draw_views
-from skylobe.models.prepare import standardise
+from skylobe.models.prepare import at_width, standardise
 from skylobe.models.settings import Preprocessing
 
 
@@ -61,6 +61,12 @@ class Supply:
         """Show the sources in another order: shuffled in windows of so many, or all together."""
         seed = self.config.train.seed
         self._feed = feed(self._stored, self.plan, seed, self._device, self.part, window)
+
+    @property
+    def shown(self) -> Preprocessing:
+        """The grid on which the finished encoder is shown images."""
+        grid = self.preprocessing
+        return at_width(grid, self.config.grid_pix or grid.crop_pix)
 
     @property
     def feed(self) -> Feed:

@@ -43,20 +43,26 @@ def prepare(
     """
     crop, scale = preprocessing.crop_pix, pixel_scale or preprocessing.image_scale
     exact = crop * preprocessing.pixel_scale / scale
+    values = _on_grid(as_float(images), crop, exact)
+    return standardise(values, preprocessing)
+
+
+def _on_grid(
+    values: Float[Tensor, "batch 1 height width"], crop: int, exact: float
+) -> Float[Tensor, "batch 1 crop crop"]:
+    """Bring the central square of ``exact`` pixels to ``crop`` pixels."""
     window = max(1, round(exact))
-    values = as_float(images)
     height, width = values.shape[2:]
     if not np.isclose(window, exact, rtol=1e-3):
-        return standardise(_resample(values, crop, exact), preprocessing)
+        return _resample(values, crop, exact)
     if (height - window) % 2 or (width - window) % 2:  # the two centres are half a pixel apart
-        return standardise(_resample(values, crop, float(window)), preprocessing)
+        return _resample(values, crop, float(window))
     top, left = (height - window) // 2, (width - window) // 2
     # negative padding crops; positive padding surrounds a small image with blank sky
     values = functional.pad(values, (-left, window - width + left, -top, window - height + top))
-    if window != crop:
-        size = (crop, crop)
-        values = functional.interpolate(values, size, mode="bilinear", antialias=True)
-    return standardise(values, preprocessing)
+    if window == crop:
+        return values
+    return functional.interpolate(values, (crop, crop), mode="bilinear", antialias=True)
 
 
 def regrid(image_set: ImageSet, pixel_scale: float, width_pix: int) -> ImageSet:
@@ -102,6 +108,30 @@ def _weights(size: int, crop: int, window: float) -> Float[Tensor, "crop size"]:
     else:
         weights = (1 - apart / width).clamp(min=0)
     return (weights / weights.sum(1, keepdim=True))[:, margin : margin + size].float()
+
+
+def corpus_grid(
+    corpus: ImageSet, crop_pix: int, width_pix: int, softening: float | None
+) -> Preprocessing:
+    """Describe the grid on which an encoder is shown a corpus, and measure its statistics.
+
+    Args:
+        corpus: Images between 0 and 1.
+        crop_pix: Pixels of the corpus. Width of the square that is shown.
+        width_pix: Pixels. Width in which it is shown.
+        softening: As of ``Preprocessing``.
+    """
+    scale = corpus.pixel_scale or Preprocessing().image_scale
+    grid = Preprocessing(
+        survey=corpus.survey,
+        pixel_scale=scale * crop_pix / width_pix,
+        image_scale=scale,
+        crop_pix=width_pix,
+        scaling=corpus.scaling,
+        softening=softening,
+    )
+    mean, std = corpus_statistics(corpus.images, grid)
+    return replace(grid, mean=mean, std=std)
 
 
 def corpus_statistics(

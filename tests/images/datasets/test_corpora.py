@@ -9,7 +9,7 @@ from skylobe.images.datasets import corpora
 from skylobe.images.image_set import ImageSet
 from skylobe.images.normalise import centre, normalise
 from skylobe.images.scaling import ScalingConfig
-from skylobe.learning.pretrain import refuse_overlap
+from skylobe.images.soundness import refuse_overlap
 from skylobe.sky.corpus.exclusion import Exclusion
 from skylobe.sky.corpus.rows import Rows
 from skylobe.sky.corpus.store import Corpus, CorpusSettings

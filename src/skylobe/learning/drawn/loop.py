@@ -17,15 +17,18 @@ from torch.nn import functional
 from skylobe.core import storage
 from skylobe.core.errors import CheckpointError, CollapseError
 from skylobe.core.settings import from_dict, to_dict
+from skylobe.learning import running
 from skylobe.learning.drawn.averaging import EVERY, first_average, update_average
 from skylobe.learning.drawn.feed import Batch, DrawnFeed
 from skylobe.learning.drawn.settings import DrawnConfig
-from skylobe.learning.drawn.starting import first_encoder
-from skylobe.learning.journal import journal
+from skylobe.learning.journal import Journal, journal
 from skylobe.learning.methods import Method
 from skylobe.learning.methods.lejepa import Lejepa
 from skylobe.learning.schedule import mix_seeds
+from skylobe.learning.starting import first_encoder
 from skylobe.learning.state import is_finite, read_state, write_state
+from skylobe.models.encoder import Encoder
+from skylobe.models.loading import load_model
 from skylobe.models.precision import computes_in_bf16
 from skylobe.models.prepare import standardise
 from skylobe.models.settings import Preprocessing
@@ -66,11 +69,14 @@ class DrawnTrainer:
             weight_decay=config.weight_decay,
             fused=True,
         )
-        self.step = 0
+        self.step = self._first = 0
+        self._began = self._saved = time.monotonic()
+        self._seconds = self._checkpoint_seconds = math.inf
+        self._note: Journal = lambda step, values: None
 
     def _build(self, n_targets: int) -> Method:
         config = self.config
-        encoder = first_encoder(config)
+        encoder = self._first_encoder()
         if self.device.type == "cpu":
             encoder.quicken()
         with torch.random.fork_rng(devices=[]):
@@ -79,6 +85,12 @@ class DrawnTrainer:
             objective = Lejepa(encoder, config.lejepa)
         method = Method(encoder, objective, targets, config.target_weight).to(self.device)
         return method.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+    def _first_encoder(self) -> Encoder:
+        config = self.config
+        start = None if config.start is None else load_model(config.start)
+        finer = start and start.preprocessing.pixel_scale / self.preprocessing.pixel_scale
+        return first_encoder(config.encoder, config.seed, start, on_half_pixels=finer == 2)
 
     @property
     def images_seen(self) -> int:
@@ -100,18 +112,11 @@ class DrawnTrainer:
             CollapseError: If the loss is no longer a number.
         """
         self.resume()
-        began = saved = time.monotonic()
-        first = self.step
-        with journal(self.folder, self.step, active=True) as note:
-            while self.step < until and time.monotonic() - began < 60 * minutes:
-                loss = self.train_step()
-                if self.step % LOG_EVERY == 0:
-                    rate = (self.step - first) * self.config.batch_size / (time.monotonic() - began)
-                    note(self.step, self._values(loss) | {"images_per_second": rate})
-                if time.monotonic() - saved > 60 * checkpoint_minutes:
-                    self.save()
-                    saved = time.monotonic()
-        self.save()
+        self._began = self._saved = time.monotonic()
+        self._first, self._seconds = self.step, 60 * minutes
+        self._checkpoint_seconds = 60 * checkpoint_minutes
+        with journal(self.folder, self.step, active=True) as self._note:
+            running.run(self, end=until, check_every=LOG_EVERY)
 
     def train_step(self) -> Tensor:
         """Do one step and return its loss."""
@@ -151,14 +156,30 @@ class DrawnTrainer:
         wanted = computes_in_bf16(self.config.precision, self.device)
         return torch.autocast(self.device.type, torch.bfloat16, enabled=wanted)
 
-    def _values(self, loss: Tensor) -> dict[str, float]:
+    def check(self, loss: Tensor) -> None:
+        """Log the loss.
+
+        Raises:
+            CollapseError: If it is no longer a number.
+        """
         value = float(loss)
         if not math.isfinite(value):
             raise CollapseError(
                 f"The loss is {value} at step {self.step}; the state saved before is kept in "
                 f"{self.folder}. Lower lr and start in a new folder."
             )
-        return {"loss": value, "images_seen": float(self.images_seen)}
+        shown = (self.step - self._first) * self.config.batch_size
+        rate = shown / (time.monotonic() - self._began)
+        values = {"loss": value, "images_seen": float(self.images_seen), "images_per_second": rate}
+        self._note(self.step, values)
+
+    def is_done(self) -> bool:
+        """Tell whether the time is over."""
+        return time.monotonic() - self._began > self._seconds
+
+    def is_due(self) -> bool:
+        """Tell whether it is time to save."""
+        return time.monotonic() - self._saved > self._checkpoint_seconds
 
     def save(self) -> None:
         """Write the training state, complete or not at all."""
@@ -172,6 +193,7 @@ class DrawnTrainer:
         if not is_finite(state):
             raise CollapseError(f"{self.folder}: a weight is no longer a number; the state stays.")
         write_state(self.folder / STATE_FILE, state)
+        self._saved = time.monotonic()
 
     def resume(self) -> None:
         """Take up the training state of the folder, if there is one.
