@@ -50,8 +50,8 @@ def main() -> None:
     options = parser.parse_args()
     pool = datasets.load("mirabest", subset="confident", split="train")
     assert pool.labels is not None
-    whole = describe(load_model("skylobe-fast"), pool, n_views=8, with_measures=True)
-    n_features = load_model("skylobe-fast").encoder.n_features
+    whole = describe(load_model("skylobe-base"), pool, n_views=8, with_measures=True)
+    n_features = load_model("skylobe-base").encoder.n_features
     for name, vectors in (("embedding and measures", whole), ("embedding", whole[:, :n_features])):
         print(f"\n| {name} | " + " | ".join(map(str, options.counts)) + " |")
         print("|---|" + "---|" * len(options.counts))

@@ -193,7 +193,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # exporters and compilers warn of their own affairs
-    model = load_model("skylobe-fast")
+    model = load_model("skylobe-base")
     real = datasets.load("mirabest").select(range(options.images))
     print(f"one thread, {torch.backends.cpu.get_cpu_capability()}, {options.images} images a pass")
     print(", ".join(f"{name} {version}" for name, version in versions().items()))

@@ -153,12 +153,12 @@ def main() -> None:
     parser.add_argument("--partitions", action="store_true", help="also below a million rows")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    model = loading.load_model("skylobe-fast")
+    model = loading.load_model("skylobe-base")
     images = datasets.load("first_galaxies")
     real = as_unit(embed(model, images).vectors, images.source_ids)
     unit = mixtures(real, options.rows, seed=0)
     names = np.arange(options.rows).astype("S8").astype(str)
-    index = Index(Embeddings(unit, names, "skylobe-fast"))
+    index = Index(Embeddings(unit, names, "skylobe-base"))
     batch = max(64, BATCH * 100_000 // max(options.rows, 100_000))  # the same work for every size
     queries = mixtures(real, batch, seed=1)
     truth = index.search(queries, N_NEIGHBOURS).rows

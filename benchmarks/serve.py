@@ -54,7 +54,7 @@ def make_index(folder: Path, rows: int) -> Path:
     from skylobe.search.rows import thumbnails
     from skylobe.search.store import SourceIndex
 
-    model, images = loading.load_model("skylobe-fast"), datasets.load("first_galaxies")
+    model, images = loading.load_model("skylobe-base"), datasets.load("first_galaxies")
     real = as_unit(embed(model, images).vectors, images.source_ids)
     rng = np.random.default_rng(0)
     chosen = rng.integers(0, len(images), rows)

@@ -1,7 +1,7 @@
 """Put a finished pre-training run into the package: fp16 weights, settings and an honest card.
 
-Run: ``python tools/ship.py runs/skylobe-fast/model --hardware "2 cores of ..., 90 minutes."``, then
-``python benchmarks/probe.py --model skylobe-fast --write``, which puts the scores into the card.
+Run: ``python tools/ship.py runs/mine/model --name mine --hardware "2 cores of ..., 90 minutes."``, then
+``python benchmarks/probe.py --model mine --write``, which puts the scores into the card.
 """
 
 import argparse
@@ -68,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
     """Make the parser."""
     made = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     made.add_argument("folder", type=Path, help="the run's model folder")
-    made.add_argument("--name", default="skylobe-fast")
+    made.add_argument("--name", required=True)
     made.add_argument("--hardware", default="", help="a sentence: on what, and how long")
     made.add_argument("--about_corpus", default="", help="sentences on a corpus of your own")
     made.add_argument("--choices", default=CHOICES, help="what was chosen by which labels")

@@ -54,7 +54,7 @@ def metadata(path):
 @pytest.mark.slow
 @pytest.mark.parametrize("n_views", [1, 8])
 def test_the_shipped_model_gives_the_same_embeddings_of_real_images(mirror, tmp_path, n_views):
-    model = load_model("skylobe-fast")
+    model = load_model("skylobe-base")
     path = export_onnx(model, tmp_path / "fast.onnx", n_views=n_views)
     real = mirabest.load(split="test", root=mirror)
     images = prepare(real.images[:65], model.preprocessing, pixel_scale=real.pixel_scale)

@@ -23,7 +23,7 @@ TYPED = {
     "finetune": ["--data", "mine.csv", "--out", "mine"],
     "evaluate": ["--classifier", "mine", "--data", "mine.csv", "--train", "mine.csv"],
     "predict": ["--classifier", "mine", "--data", "mine.csv", "--out", "d.csv"],
-    "convert": ["skylobe-fast"],
+    "convert": ["skylobe-base"],
     "index": ["--data", "mine.csv", "--out", "index"],
     "search": ["--index", "index", "--query", "A"],
     "duplicates": ["index"],

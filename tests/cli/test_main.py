@@ -163,10 +163,10 @@ def test_a_model_to_start_from_is_loaded(
     pretrained: dict[str, object], table: Path, capsys: pytest.CaptureFixture[str]
 ):
     code, _, err = run(
-        capsys, "pretrain", "--corpus", table, "--out", "x", "--start", "skylobe-fast"
+        capsys, "pretrain", "--corpus", table, "--out", "x", "--start", "skylobe-base"
     )
     assert code == 0, err
-    assert pretrained["start"].name == "skylobe-fast"
+    assert pretrained["start"].name == "skylobe-base"
 
 
 @pytest.mark.parametrize("name", ["paper", "skylobe"])

@@ -192,7 +192,7 @@ def test_every_experiment_has_a_room_with_its_functions():
 
 
 def test_no_source_is_drawn_and_tested(mirror):
-    made = label_curve.trainings(load_model("skylobe-fast"), Scale(seeds=2, labels=(36, 729)))
+    made = label_curve.trainings(load_model("skylobe-base"), Scale(seeds=2, labels=(36, 729)))
     assert [(one.row, one.arm) for one in made[:4]] == [
         *(("36", arm) for arm in label_curve.ARMS),
         ("729", "supervised"),

@@ -142,7 +142,7 @@ def test_a_folder_comes_before_the_hub(model, hub, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["skylobe-fast", "./a/b", "../a", "a/b/c", "/a/b", "~/b", "a/", "a/b@v1", "a\\b", ""]
+    "name", ["skylobe-base", "./a/b", "../a", "a/b/c", "/a/b", "~/b", "a/", "a/b@v1", "a\\b", ""]
 )
 def test_what_is_not_an_id_never_leaves_the_computer(name):
     assert hub_address(name) is None
@@ -170,6 +170,6 @@ def test_without_the_package_the_extra_is_named(tmp_path, monkeypatch):
 
 
 def test_a_model_of_the_package_needs_no_hub():
-    code = "import sys, skylobe; skylobe.load_model('skylobe-fast')\n"
+    code = "import sys, skylobe; skylobe.load_model('skylobe-base')\n"
     code += "assert 'huggingface_hub' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -97,14 +96,14 @@ def test_the_public_network_gives_the_same_features(encoder):
 
 @pytest.mark.slow
 @pytest.mark.remote
-def test_timm_itself_gives_the_same_features_with_the_shipped_weights():
+def test_timm_itself_gives_the_same_features(encoder, tmp_path):
     """timm as its wheel is published; skipped where the package index cannot be reached."""
     pytest.importorskip("huggingface_hub")  # timm imports it
     try:
         wheel = downloads.fetch_wheel(*TIMM)
     except UnavailableError as error:
         pytest.skip(str(error))
-    folder = resources.files("skylobe.models") / "shipped" / "skylobe-fast"
+    folder = save_model(Model("tiny", encoder), tmp_path / "model")
     command = [sys.executable, "-W", "error", str(ROOM / "beside_timm.py"), str(wheel), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr

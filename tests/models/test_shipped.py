@@ -6,22 +6,34 @@ import numpy as np
 import pytest
 
 import skylobe
+from skylobe.core.errors import CheckpointError
 from skylobe.core.settings import from_dict
 from skylobe.learning import card
 from skylobe.learning.drawn.settings import DrawnConfig
 from skylobe.learning.settings import PretrainConfig
 from skylobe.models.embed import embed
 from skylobe.models.loading import shipped_models, untrained
-from skylobe.models.model import Model
+from skylobe.models.model import Model, save_model
+from skylobe.models.settings import DEFAULT_MODEL
 from skylobe.scores.splits import paired_splits
 
 ROOT = Path(__file__).parents[2]
-STEMS = {"skylobe-fast": "fast", "skylobe-base": "paper"}
+STEMS = {"skylobe-base": "paper"}
 
 
 @pytest.fixture(scope="module", params=shipped_models())
 def model(request: pytest.FixtureRequest) -> Model:
     return skylobe.load_model(request.param)
+
+
+def test_a_model_that_is_no_longer_shipped_says_so_and_a_folder_of_its_name_opens(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError, match=r"no longer shipped.*skylobe-base"):
+        skylobe.load_model("skylobe-fast")
+    save_model(skylobe.load_model(DEFAULT_MODEL), tmp_path / "skylobe-fast")
+    assert skylobe.load_model("skylobe-fast").name == DEFAULT_MODEL
 
 
 def test_it_comes_with_the_package_and_is_small(model: Model):

@@ -58,8 +58,8 @@ def finetune(
     ...     return np.exp(-((column - x) ** 2 + row**2) / 30)
     >>> sky = [lobe(x) + lobe(-x) for x in (0, 12, 1, 13, 2, 14)]
     >>> images = datasets.load(sky, pixel_scale=1.8, labels=["one", "two"] * 3)
-    >>> finetune("skylobe-fast", images, settings={"n_views": 1})
-    Classifier(one, two: skylobe-fast)
+    >>> finetune("skylobe-base", images, settings={"n_views": 1})
+    Classifier(one, two: skylobe-base)
     """
     config = settings_of(budget, settings)
     model = as_model(model)

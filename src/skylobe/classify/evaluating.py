@@ -125,7 +125,7 @@ def evaluate(
     ...     return np.exp(-((column - x) ** 2 + row**2) / 30)
     >>> sky = [lobe(x) + lobe(-x) for x in (0, 12, 1, 13, 2, 14, 2.5, 12.5)]
     >>> images = datasets.load(sky, pixel_scale=1.8, labels=["one", "two"] * 4)
-    >>> made = finetune("skylobe-fast", images.select(range(6)), settings={"n_views": 1})
+    >>> made = finetune("skylobe-base", images.select(range(6)), settings={"n_views": 1})
     >>> evaluate(made, images.select([6, 7])).score.n_errors
     0
     """

@@ -96,7 +96,7 @@ def predict(
     ...     return np.exp(-((column - x) ** 2 + row**2) / 30)
     >>> sky = np.stack([lobe(x) + lobe(-x) for x in (0, 12, 1, 13, 2, 14)])
     >>> images = datasets.load(sky, pixel_scale=1.8, labels=["one", "two"] * 3)
-    >>> made = finetune("skylobe-fast", images, settings={"n_views": 1})
+    >>> made = finetune("skylobe-base", images, settings={"n_views": 1})
     >>> predict(made, sky[4:], pixel_scale=1.8)["predicted"].tolist()
     ['one', 'two']
     """

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from skylobe.models.settings import DEFAULT_MODEL
+
 
 @dataclass(frozen=True)
 class AdaptConfig:
@@ -34,5 +36,5 @@ class CurveConfig:
     """
 
     train: Any
-    model: Any = "skylobe-fast"
+    model: Any = DEFAULT_MODEL
     n_draws: int = 5

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from skylobe.cli import terminal
 from skylobe.cli.options import Options, loaded
+from skylobe.models.settings import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from skylobe.experiments.registry import Name
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def probe_command(
     data: str,
-    model: str = "skylobe-fast",
+    model: str = DEFAULT_MODEL,
     n_labels: Sequence[int] = (36, 145),
     n_views: Literal[1, 8] = 1,
     n_seeds: int = 10,
@@ -72,7 +73,7 @@ def evaluate_command(
     train: str | None = None,
     train_split: str | None = None,
     train_options: Options | None = None,
-    model: str = "skylobe-fast",
+    model: str = DEFAULT_MODEL,
     n_draws: int = 5,
     out: Path | None = None,
     scores: Path | None = None,
@@ -125,7 +126,7 @@ def evaluate_command(
 
 def reproduce_command(
     experiment: "Name",
-    model: str = "skylobe-fast",
+    model: str = DEFAULT_MODEL,
     seeds: int = 10,
     labels: Sequence[int] | None = None,
     max_images: int | None = None,

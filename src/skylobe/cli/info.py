@@ -6,11 +6,12 @@ from typing import Literal
 from rich.console import Console
 
 from skylobe.cli import terminal
+from skylobe.models.settings import DEFAULT_MODEL
 
 
 def quickstart_command(
     out: Path = Path("report.html"),
-    model: str = "skylobe-fast",
+    model: str = DEFAULT_MODEL,
     n_views: Literal[1, 8] = 8,
 ) -> None:
     """Show the whole system on 2,158 real FIRST galaxies, in one page, in a few minutes.

@@ -9,6 +9,7 @@ from rich.console import Console
 from skylobe.cli import handing, terminal
 from skylobe.cli.options import Options, loaded
 from skylobe.core.errors import ConfigError
+from skylobe.models.settings import DEFAULT_MODEL
 from skylobe.search.settings import SearchSettings
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def index_command(
     out: Path,
     data: str | None = None,
-    model: str = "skylobe-fast",
+    model: str = DEFAULT_MODEL,
     n_views: Literal[1, 8] = 8,
     mode: Literal["create", "append", "replace"] = "create",
     split: str | None = None,
@@ -101,7 +102,7 @@ def search_command(
     if index is not None:
         among = skylobe.open_index(index)
     elif data is not None:
-        among = loaded(data, options, model=as_model(settings.model or "skylobe-fast"))
+        among = loaded(data, options, model=as_model(settings.model or DEFAULT_MODEL))
     else:
         raise ConfigError("Name the index to search with index=FOLDER, or a set with data=NAME.")
     found = skylobe.search(among, query, n_neighbours, unlike=list(unlike), **vars(settings))

@@ -7,6 +7,7 @@ from typing import Literal
 from skylobe.cli import terminal
 from skylobe.cli.options import Options, loaded
 from skylobe.learning.settings import PretrainConfig
+from skylobe.models.settings import DEFAULT_MODEL
 
 
 def pretrain_command(
@@ -50,7 +51,7 @@ def pretrain_command(
 def finetune_command(
     data: str,
     out: Path,
-    model: str = "skylobe-fast",
+    model: str = DEFAULT_MODEL,
     budget: Literal["fast", "full"] = "fast",
     recipe: Literal["skylobe", "paper"] = "skylobe",
     split: str | None = None,

@@ -5,12 +5,13 @@ from typing import Literal
 
 from skylobe.cli import terminal
 from skylobe.cli.options import Options, loaded
+from skylobe.models.settings import DEFAULT_MODEL
 
 
 def embed_command(
     data: str,
     out: Path,
-    model: str = "skylobe-fast",
+    model: str = DEFAULT_MODEL,
     split: str | None = None,
     n_views: Literal[1, 8] = 1,
     options: Options | None = None,

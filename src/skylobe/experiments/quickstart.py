@@ -18,6 +18,7 @@ from skylobe.models.embed import embed
 from skylobe.models.embeddings import Embeddings
 from skylobe.models.loading import load_model, untrained
 from skylobe.models.model import Model
+from skylobe.models.settings import DEFAULT_MODEL
 from skylobe.scores import curve_figures, figures
 from skylobe.scores.curves import CurvePoint, label_curves
 from skylobe.scores.draws import train_and_test
@@ -75,7 +76,7 @@ class Findings:
     seconds: dict[str, float]
 
 
-def run(out: Path, model: str = "skylobe-fast", *, n_views: int = 8, n_seeds: int = 5) -> Findings:
+def run(out: Path, model: str = DEFAULT_MODEL, *, n_views: int = 8, n_seeds: int = 5) -> Findings:
     """Do everything on ``first_galaxies`` and write the report.
 
     Args:

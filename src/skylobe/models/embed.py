@@ -54,8 +54,8 @@ def embed(
     >>> from skylobe.images import datasets
     >>> row, column = np.mgrid[-40:40, -40:40]
     >>> image_set = datasets.load(np.exp(-(row**2 + column**2) / 30), pixel_scale=1.8)
-    >>> embed("skylobe-fast", image_set)
-    Embeddings(1 vectors of 512 numbers by skylobe-fast, one view)
+    >>> embed("skylobe-base", image_set)
+    Embeddings(1 vectors of 512 numbers by skylobe-base, one view)
     """
     if n_views not in (1, 8):
         raise ConfigError(f"n_views is {n_views}; choose 1 or 8.")

@@ -12,6 +12,9 @@ from skylobe.models import hub
 from skylobe.models.encoder import build_encoder
 from skylobe.models.import_byol import import_byol
 from skylobe.models.model import Model, load_folder
+from skylobe.models.settings import DEFAULT_MODEL
+
+RETIRED = ("skylobe-fast",)  # shipped by earlier versions
 
 
 def shipped_models() -> list[str]:
@@ -41,7 +44,7 @@ def load_model(
     """Load a shipped model by name, a model folder by path, or a model of a hub by its id.
 
     Args:
-        name_or_path: ``"skylobe-fast"``, a folder written by ``save_model``, the authors' released
+        name_or_path: ``"skylobe-base"``, a folder written by ``save_model``, the authors' released
             ``byol.ckpt``, or ``"user/name"`` or ``"hf://user/name@revision"`` on the hub (``hub``). A
             folder that exists comes before a shipped model, and that before the hub.
         revision: Branch, tag or commit of a model on the hub.
@@ -53,7 +56,7 @@ def load_model(
         UnavailableError: If the hub does not have the model or cannot be reached.
         MissingExtraError: If it can only be on the hub and huggingface_hub is not installed.
 
-    >>> load_model("skylobe-fast").encoder.n_features
+    >>> load_model("skylobe-base").encoder.n_features
     512
     """
     model = _load(name_or_path, revision)
@@ -65,6 +68,11 @@ def _load(name_or_path: str | Path, revision: str | None) -> Model:
     folder = Path(name_or_path)
     is_shipped = str(name_or_path) in shipped_models()
     is_here = folder.suffix == ".ckpt" or folder.is_dir() or is_shipped
+    if not is_here and str(name_or_path) in RETIRED:
+        raise CheckpointError(
+            f"{name_or_path} is no longer shipped, for measures of shape are as good; use "
+            f"{DEFAULT_MODEL} and make again what was made with it, or install skylobe 0.1.0."
+        )
     address = None if is_here else hub.hub_address(name_or_path)
     if address is not None:
         hub_id, named = address

@@ -6,6 +6,8 @@ from typing import Literal
 from skylobe.core.errors import ConfigError
 from skylobe.images.scaling import ScalingConfig
 
+DEFAULT_MODEL = "skylobe-base"  # shipped, and taken where none is named
+
 
 @dataclass(frozen=True)
 class Preprocessing:

@@ -9,6 +9,7 @@ from skylobe.models.embeddings import Embeddings
 from skylobe.models.inputs import images_for
 from skylobe.models.loading import as_model, best_device
 from skylobe.models.model import Model
+from skylobe.models.settings import DEFAULT_MODEL
 from skylobe.search.similarity import stored_embeddings
 from skylobe.search.store import SourceIndex
 from skylobe.search.unusual import usual
@@ -20,7 +21,7 @@ def index(
     what: Any,  # noqa: ANN401  (whatever datasets.load takes)
     out: str | Path,
     *,
-    model: Model | str | Path = "skylobe-fast",
+    model: Model | str | Path = DEFAULT_MODEL,
     n_views: Literal[1, 8] = 8,
     mode: Mode = "create",
     embeddings: Embeddings | str | Path | None = None,

@@ -21,6 +21,7 @@ from skylobe.models.embed import embed
 from skylobe.models.inputs import images_for
 from skylobe.models.loading import as_model, best_device, load_model
 from skylobe.models.model import Model
+from skylobe.models.settings import DEFAULT_MODEL
 from skylobe.search import answers, pictures, similarity
 from skylobe.search.answers import Wanted
 from skylobe.search.queries import Doors, Query, combined, of_image
@@ -30,8 +31,6 @@ from skylobe.search.store import SourceIndex
 from skylobe.sky import fetching
 from skylobe.sky.cutout import Cutout
 from skylobe.sky.positions import parse_position
-
-DEFAULT_MODEL = "skylobe-fast"
 
 
 class Kin(Results):
