@@ -140,6 +140,10 @@ def test_a_training_begins_with_the_weights_it_is_given(tmp_path):
     trainer = DrawnTrainer(feed(config=config), config, tmp_path / "after")
     for name, weight in begun.encoder.named_parameters():
         assert torch.equal(trainer.method.encoder.get_parameter(name), weight), name
+    trainer.run(until=2)
+    made = finish(tmp_path / "after", feed(config=config))
+    assert made.provenance["start"]["images_seen"] == 3 * TINY.batch_size
+    assert f"{5 * TINY.batch_size} were seen in all" in made.card
 
 
 def test_other_settings_are_refused(tmp_path):

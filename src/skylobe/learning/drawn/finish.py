@@ -15,7 +15,8 @@ from skylobe.learning.drawn.feed import DrawnFeed
 from skylobe.learning.drawn.loop import BEYOND, STATE_FILE, grid_of
 from skylobe.learning.state import read_state
 from skylobe.models.encoder import Encoder
-from skylobe.models.model import Model
+from skylobe.models.loading import load_model
+from skylobe.models.model import Model, weights_fingerprint
 from skylobe.models.prepare import standardise
 from skylobe.models.settings import Preprocessing
 
@@ -57,6 +58,7 @@ def finish(
         },
         "steps": state["step"],
         "images_seen": state["step"] * feed.config.batch_size,
+        **_beginning(feed.config.start),
     }
     model = Model(name=name, encoder=encoder, preprocessing=grid, provenance=record)
     return replace(model, card=card.join(card.header(model), describe(model)))
@@ -132,13 +134,34 @@ def describe(model: Model, *, hardware: str = "", choices: str = "", command: st
         "(`skylobe.images.privileged`).",
         f"**How long:** {made['steps']:,} steps of {config['batch_size']:,} sources: "
         f"{made['images_seen']:,} images of sources, {2 * made['images_seen']:,} views, no two alike; "
-        f"{_ending(config)}. {hardware}".rstrip(),
+        f"{_ending(config)}. {_before(made)}{hardware}".rstrip(),
         f"**Labels:** none was trained on. {choices}".rstrip(),
         f"**Again:** seed {config['seed']}; every setting is in `config.json`. "
         + (f"Command: `{command}`. " if command else "")
         + f"Software: {', '.join(f'{name} {one}' for name, one in made['versions'].items())}.",
     ]
     return "\n\n".join(paragraphs) + "\n"
+
+
+def _beginning(start: str | None) -> dict[str, Any]:
+    """Write down the model that the training began with."""
+    if start is None:
+        return {}
+    model = load_model(start)
+    facts = {"name": model.name, "fingerprint": weights_fingerprint(model)}
+    return {"start": facts | {"images_seen": model.provenance.get("images_seen", 0)}}
+
+
+def _before(made: dict[str, Any]) -> str:
+    """Say what came before the training."""
+    if "start" not in made:
+        return ""
+    start = made["start"]
+    return (
+        f"It began with an earlier `{start['name']}` of {start['images_seen']:,} images (weights "
+        f"{start['fingerprint'][:12]}), so that {start['images_seen'] + made['images_seen']:,} were "
+        "seen in all. "
+    )
 
 
 def _ending(config: dict[str, Any]) -> str:
