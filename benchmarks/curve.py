@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from skylobe.core.settings import from_dict
 from skylobe.experiments.representations import is_choosing, score, splits
 from skylobe.experiments.scoreboard_sets import TASKS, load_task
 from skylobe.images.image_set import ImageSet
@@ -75,7 +74,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="of the training")
     parser.add_argument("--every", type=int, help="images between two looks; stays until stopped")
     options = parser.parse_args()
-    config = from_dict(DrawnConfig, read_json(options.folder / "config.json"))
+    config = DrawnConfig.of_record(read_json(options.folder / "config.json"))
     feed, sets, due = drawn_feed(config), choosing_sets(), 0
     grid = grid_of(feed)
     while True:

@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from skylobe.core.errors import SkylobeError
-from skylobe.core.settings import from_dict
 from skylobe.images.datasets import first_groups
 from skylobe.learning import card
 from skylobe.learning.drawn.feed import drawn_feed
@@ -56,7 +55,7 @@ def main() -> int:
     """Ship one model."""
     options = parser().parse_args()
     try:
-        config = from_dict(DrawnConfig, read_json(options.folder / "config.json"))
+        config = DrawnConfig.of_record(read_json(options.folder / "config.json"))
         feed = drawn_feed(config, device=options.device)
         excludes = first_groups.load().excludes
         with flush_denormals():

@@ -51,7 +51,7 @@ def main() -> int:
     if options.cool is not None:
         if not (options.folder / STATE_FILE).exists():
             branch(options.cool, options.folder, options.cool_steps)
-        config = from_dict(DrawnConfig, read_json(options.folder / "config.json"))
+        config = DrawnConfig.of_record(read_json(options.folder / "config.json"))
         options.steps = config.end or NEVER
     with flush_denormals():
         trainer = DrawnTrainer(

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from skylobe.core.errors import CheckpointError, ConfigError
-from skylobe.core.settings import from_dict
+from skylobe.core.settings import to_dict
 from skylobe.learning.drawn.averaging import decay_at, first_average, update_average
 from skylobe.learning.drawn.branching import branch
 from skylobe.learning.drawn.feed import DrawnFeed, rich_sources
@@ -22,10 +22,12 @@ from skylobe.models.encoder import build_encoder
 from skylobe.models.model import load_folder, save_model
 from skylobe.models.settings import EncoderConfig
 from skylobe.sky.rendering.groups import Groups
+from skylobe.sky.rendering.view_settings import DrawConfig
 from skylobe.sky.rendering.views import Sketcher
 
 TINY = DrawnConfig(
     encoder=EncoderConfig(width=8),
+    draw=DrawConfig(view_pix=32),
     lejepa=LejepaConfig(hidden=16, projection=8, n_directions=16),
     batch_size=8,
     lr=0.02,
@@ -146,6 +148,13 @@ def test_a_training_begins_with_the_weights_it_is_given(tmp_path):
     assert f"{5 * TINY.batch_size} were seen in all" in made.card
 
 
+def test_settings_written_before_grids_had_names_are_of_32_pixels():
+    record = to_dict(DrawnConfig())
+    del record["draw"]["view_pix"]
+    assert DrawnConfig.of_record(record).draw.view_pix == 32
+    assert DrawnConfig.of_record(to_dict(TINY)) == TINY
+
+
 def test_other_settings_are_refused(tmp_path):
     DrawnTrainer(feed(), TINY, tmp_path).run(until=1)
     other = replace(TINY, lr=0.1)
@@ -193,7 +202,7 @@ def test_a_finished_training_says_what_it_is_and_can_be_kept(tmp_path):
     model = finish(tmp_path / "run", feed(), name="tiny", excludes=("mirabest", "frdeep"))
     assert model.provenance["images_seen"] == 24
     kept = load_folder(save_model(model, tmp_path / "model"))
-    assert from_dict(DrawnConfig, kept.provenance["config"]) == TINY
+    assert DrawnConfig.of_record(kept.provenance["config"]) == TINY
     assert kept.preprocessing.crop_pix * kept.preprocessing.pixel_scale == 126
     assert "24 images of sources" in kept.card
     assert "mirabest, frdeep" in kept.card

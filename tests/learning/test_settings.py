@@ -1,3 +1,5 @@
+from dataclasses import dataclass, field
+
 import pytest
 
 from skylobe.classify.settings import AdaptConfig
@@ -30,3 +32,19 @@ def test_a_config_comes_back_from_plain_containers(name: str):
 def test_settings_of_the_wrong_kind_are_named_with_what_is_right(kind, values, message):
     with pytest.raises(ConfigError, match=message):
         from_dict(kind, values)
+
+
+@dataclass(frozen=True)
+class Inner:
+    one: int = 1
+    other: int = 2
+
+
+@dataclass(frozen=True)
+class Outer:
+    inner: Inner = field(default_factory=lambda: Inner(other=5))
+
+
+def test_part_of_an_inner_config_keeps_the_rest_of_what_the_outer_gives_it():
+    assert from_dict(Outer, {"inner": {"one": 7}}) == Outer(Inner(7, 5))
+    assert from_dict(Outer, {}) == Outer(Inner(1, 5))

@@ -50,7 +50,8 @@ def test_it_is_what_it_says(model: Model):
     assert grid.crop_pix * grid.pixel_scale == pytest.approx(126)
     made = model.provenance["config"]
     is_drawn = "draw" in made  # trained on drawn views
-    assert from_dict(DrawnConfig if is_drawn else PretrainConfig, made).encoder.depth == 18
+    config = DrawnConfig.of_record(made) if is_drawn else from_dict(PretrainConfig, made)
+    assert config.encoder.depth == 18
     assert made["target_weight" if is_drawn else "morphology_weight"] > 0
     assert f"{model.provenance['images_seen']:,} images" in " ".join(model.card.split())
     assert all(np.isfinite(one.detach().numpy()).all() for one in model.encoder.parameters())

@@ -16,12 +16,12 @@ from skylobe.sky.rendering.components import Components
 from skylobe.sky.rendering.groups import gather
 from skylobe.sky.rendering.render import FieldRenderer
 from skylobe.sky.rendering.view_draws import draw, draw_pair
-from skylobe.sky.rendering.view_grids import FIELD
+from skylobe.sky.rendering.view_grids import FIELD, FINE
 from skylobe.sky.rendering.view_settings import PLAIN, DrawConfig
 from skylobe.sky.rendering.views import Sketcher, beam_noise
 from skylobe.sky.settings import RenderConfig
 
-VIEW_PIX = DrawConfig().view_pix
+VIEW_PIX = 32
 N_SOURCES = 24
 
 
@@ -119,7 +119,8 @@ def test_views_are_images():
     views = shown(
         Sketcher_of(DrawConfig()), draw_pair(N_SOURCES, DrawConfig(), torch.Generator())[0]
     )
-    assert views.shape == (N_SOURCES, 1, VIEW_PIX, VIEW_PIX)
+    width = DrawConfig().view_pix
+    assert views.shape == (N_SOURCES, 1, width, width)
     assert float(views.min()) == 0.0
     assert float(views.max()) <= 1.0
     assert (views.flatten(1).amax(1) > 0.05).all()  # the noise never hides a source
@@ -140,7 +141,7 @@ def test_noise_has_unit_variance_and_the_beam_s_correlation():
     beam = torch.tensor([[30.0, 30.0, 0.0]]).expand(400, 3)
     noise = beam_noise(beam, torch.Generator().manual_seed(0))
     assert float(noise.var()) == pytest.approx(1.0, abs=0.03)
-    pixel = FIELD / VIEW_PIX / 2
+    pixel = FINE
     neighbours = float((noise[:, :, 1:] * noise[:, :, :-1]).mean())
     assert neighbours == pytest.approx(np.exp(-(pixel**2) / (4 * 30.0)), abs=0.02)
 

@@ -22,7 +22,8 @@ def from_dict(kind: type[Config], values: dict[str, Any]) -> Config:
 
     Args:
         kind: Class of the config.
-        values: Its fields; a missing field takes its default.
+        values: Its fields; a missing field takes its default, one of a config within it that which this
+            config gives it.
 
     Raises:
         ConfigError: If a field is unknown to this version.
@@ -32,14 +33,23 @@ def from_dict(kind: type[Config], values: dict[str, Any]) -> Config:
     EncoderConfig(depth=34, stem='paper', width=64)
     """
     hints = typing.get_type_hints(kind)
-    known = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    unknown = sorted(set(values) - known)
+    known = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(set(values) - set(known))
     if unknown:
         raise ConfigError(
             f"{kind.__name__} has no field {unknown[0]!r}; the file was written by another version "
             "of skylobe: install that version or remove the field."
         )
-    return kind(**{name: coerce(hints[name], one, name) for name, one in values.items()})
+    whole = {name: _whole(known[name], one) for name, one in values.items()}
+    return kind(**{name: coerce(hints[name], one, name) for name, one in whole.items()})
+
+
+def _whole(field: "dataclasses.Field[Any]", value: Any) -> Any:  # noqa: ANN401
+    """Fill up part of a config within a config from what it is there by default."""
+    if not isinstance(value, dict) or field.default_factory is dataclasses.MISSING:
+        return value
+    default = field.default_factory()
+    return to_dict(default) | value if dataclasses.is_dataclass(default) else value
 
 
 def given(kind: type[Config], values: dict[str, Any], what: str = "") -> Config:

@@ -8,7 +8,7 @@ import torch
 
 from skylobe.core import storage
 from skylobe.core.errors import CheckpointError
-from skylobe.core.settings import from_dict, to_dict
+from skylobe.core.settings import to_dict
 from skylobe.learning.drawn.loop import STATE_FILE
 from skylobe.learning.drawn.settings import DrawnConfig
 from skylobe.learning.state import read_state, write_state
@@ -31,7 +31,7 @@ def branch(trunk: Path, folder: Path, cool_steps: int) -> DrawnConfig:
     state = read_state(trunk / STATE_FILE, {}, torch.device("cpu"))
     if state is None or (folder / STATE_FILE).exists():
         raise CheckpointError(f"{folder}: must be new, and {trunk} must hold a training.")
-    before = from_dict(DrawnConfig, json.loads(state["config"]))
+    before = DrawnConfig.of_record(json.loads(state["config"]))
     config = replace(before, cool_from=state["step"], cool_steps=cool_steps)
     folder.mkdir(parents=True, exist_ok=True)
     storage.write_json(folder / "config.json", to_dict(config))

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from skylobe.core import storage
 from skylobe.core.errors import CheckpointError, CollapseError
-from skylobe.core.settings import from_dict, to_dict
+from skylobe.core.settings import to_dict
 from skylobe.learning import running
 from skylobe.learning.drawn.averaging import EVERY, first_average, update_average
 from skylobe.learning.drawn.feed import Batch, DrawnFeed
@@ -205,7 +205,7 @@ class DrawnTrainer:
         if state is None:
             storage.write_json(self.folder / "config.json", to_dict(self.config))
             return
-        if from_dict(DrawnConfig, json.loads(state["config"])) != self.config:
+        if DrawnConfig.of_record(json.loads(state["config"])) != self.config:
             raise CheckpointError(
                 f"{self.folder}: holds a training with other settings; choose a new folder, or give "
                 "the settings in its config.json."

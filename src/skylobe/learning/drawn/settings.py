@@ -1,9 +1,10 @@
 """Settings of a training on drawn views that has no planned end."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from skylobe.core.errors import ConfigError
+from skylobe.core.settings import from_dict
 from skylobe.learning.method_settings import LejepaConfig
 from skylobe.models.settings import EncoderConfig
 from skylobe.sky.rendering.view_settings import DrawConfig
@@ -35,7 +36,7 @@ class DrawnConfig:
             carried over to a 7×7 one of stride 2 that sees pixels half as wide.
     """
 
-    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    encoder: EncoderConfig = field(default_factory=lambda: EncoderConfig(stem="fast"))
     lejepa: LejepaConfig = field(default_factory=LejepaConfig)
     draw: DrawConfig = field(default_factory=DrawConfig)
     target_weight: float = 2.0
@@ -68,6 +69,12 @@ class DrawnConfig:
         if self.cool_from is None or step < self.cool_from:
             return rate
         return rate * max(0.0, 1 - (step - self.cool_from) / self.cool_steps)
+
+    @classmethod
+    def of_record(cls, record: dict[str, Any]) -> "DrawnConfig":
+        """Read settings that were written down; early ones do not name the grid, of 32 pixels."""
+        draw = {"view_pix": 32} | record.get("draw", {})
+        return from_dict(cls, record | {"draw": draw})
 
     @property
     def end(self) -> int | None:

@@ -52,7 +52,7 @@ class DrawConfig:
     level: tuple[float, float] = (0.06, 1.0)
     least_contrast: float = 6.0
     patch_share: float = 0.7
-    view_pix: int = 32
+    view_pix: int = FINEST_PIX
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn from."""
