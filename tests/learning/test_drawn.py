@@ -215,6 +215,14 @@ def test_nothing_can_be_finished_that_was_not_begun(tmp_path):
         finish(tmp_path, feed())
 
 
+def test_a_branch_of_a_cooling_training_goes_on_from_its_rate(tmp_path):
+    cooling = replace(TINY, cool_from=2, cool_steps=8)
+    DrawnTrainer(feed(config=cooling), cooling, tmp_path / "trunk").run(until=6)
+    config = branch(tmp_path / "trunk", tmp_path / "branch", 2)
+    assert config.rate_at(6) == pytest.approx(cooling.rate_at(6)) == pytest.approx(TINY.lr / 2)
+    assert [config.rate_at(step) for step in (7, 8)] == pytest.approx([TINY.lr / 4, 0.0])
+
+
 def test_a_branch_cools_down_and_the_trunk_goes_on(tmp_path):
     DrawnTrainer(feed(), TINY, tmp_path / "trunk").run(until=5)
     before = (tmp_path / "trunk" / STATE_FILE).read_bytes()

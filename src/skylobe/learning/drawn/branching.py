@@ -1,4 +1,4 @@
-"""A branch of a training whose learning rate falls to 0, while the trunk goes on."""
+"""A branch of a training whose learning rate falls to 0 from where it is, while the trunk goes on."""
 
 import json
 from dataclasses import replace
@@ -32,7 +32,13 @@ def branch(trunk: Path, folder: Path, cool_steps: int) -> DrawnConfig:
     if state is None or (folder / STATE_FILE).exists():
         raise CheckpointError(f"{folder}: must be new, and {trunk} must hold a training.")
     before = DrawnConfig.of_record(json.loads(state["config"]))
-    config = replace(before, cool_from=state["step"], cool_steps=cool_steps)
+    config = replace(
+        before,
+        lr=before.rate_at(state["step"]),
+        warmup_steps=0,
+        cool_from=state["step"],
+        cool_steps=cool_steps,
+    )
     folder.mkdir(parents=True, exist_ok=True)
     storage.write_json(folder / "config.json", to_dict(config))
     settings = json.dumps(to_dict(config), sort_keys=True)
