@@ -22,6 +22,7 @@ from skylobe.core.table_formats import FORMATS
 from skylobe.core.table_writing import format_of, write_table
 from skylobe.core.tables import read_catalogue
 from skylobe.core.units import read_unit
+from skylobe.sky.table_positions import positions_in
 
 DOORS = ("csv", "tsv", "ecsv", "fits", "vot", "parquet", "astropy", "pandas", "arrow")
 LETTERS = st.characters(codec="utf-8", categories=("L", "N", "P", "S"))
@@ -322,6 +323,50 @@ def test_what_is_no_number_or_of_another_unit_names_row_and_column(tmp_path):
     for name, problem in (("size", "is in pix, not in a unit of arcsec"), ("odd", "is not known")):
         with pytest.raises(DataError, match=f"column {name} .*{problem}"):
             read_catalogue(table)[name].quantities(u.arcsec)
+
+
+def test_parquet_of_astropy_keeps_its_masks_units_and_frame(tmp_path):
+    held = Table(
+        {
+            "id": ["0007", "b"],
+            "label": MaskedColumn(["FRI", "FRII"], mask=[False, True]),
+            "count": MaskedColumn([1, 2], mask=[False, True]),
+            "size": MaskedColumn([10.0, 20.0], mask=[False, True], unit="arcmin"),
+            "ra": [206.42 / 15, 1.0],
+            "dec": [23.38, 2.0],
+        },
+        meta={"EQUINOX": "B1950"},
+    )
+    held["ra"].unit = "hourangle"
+    held.write(tmp_path / "t.parquet")
+    found = read_catalogue(tmp_path / "t.parquet")
+    assert found["id"].names().tolist() == ["0007", "b"]
+    assert found["label"].labels().tolist() == ["FRI", ""]
+    assert found["count"].missing.tolist() == [False, True]
+    np.testing.assert_array_equal(found.sizes(), [600.0, np.nan])
+    expected = SkyCoord(206.42, 23.38, unit="deg", frame="fk4").icrs
+    assert positions_in(found)[0].separation(expected).arcsec < 1e-6
+
+
+@pytest.mark.parametrize("door", ["pandas", "ecsv", "vot", "parquet", "csv", "fits", "astropy"])
+def test_two_columns_of_one_name_are_refused(tmp_path, door):
+    path = tmp_path / f"t.{door}"
+    plain = Table({"id": ["a"], "label": ["FRI"], "other": ["x"]})
+    if door == "pandas":
+        path = pd.DataFrame([["a", "FRI", "x"]], columns=["id", "label", "label"])
+    elif door == "parquet":
+        cells = [pa.array([one]) for one in ("a", "FRI", "x")]
+        pq.write_table(pa.Table.from_arrays(cells, names=["id", "label", "label"]), path)
+    elif door in ("ecsv", "vot"):
+        write_table(plain, path, FORMATS[f".{door}"])
+        path.write_text(path.read_text().replace("other", "label"))
+    else:
+        plain.rename_column("other", "LABEL")
+        path = plain if door == "astropy" else path
+        if door != "astropy":
+            write_table(plain, path, door)
+    with pytest.raises(DataError, match="label"):
+        read_catalogue(path).find("label")
 
 
 def test_hidden_files_are_passed_over(tmp_path):

@@ -189,6 +189,11 @@ ICRS = SkyCoord(206.42, 23.38, unit="deg")
         (table(ra=206.42, dec=23.38, meta={"RADESYS": "FK4"}), FK4),
         (table(ra=206.42, dec=23.38, meta={"frame": "fk4"}), FK4),
         (table(ra=206.42, dec=23.38, meta={"FRAME": "TOPOCENT", "EQUINOX": 2000.0}), ICRS),
+        (table(ra=206.42, dec=23.38, meta={"coord_frame": "fk4"}), FK4),
+        (table(ra=206.42, dec=23.38, meta={"COOSYS": "B1950"}), FK4),
+        (table(ra=206.42, dec=23.38, meta={"EPOCH": 2000.0}), ICRS),
+        (table(ra=206.42, dec=23.38, epoch=1953.1), ICRS),  # of a plate
+        (table(RA_ICRS=206.42, DE_ICRS=23.38, meta={"EQUINOX": 1950.0}), ICRS),
         (table(ra=206.42, dec=23.38, equinox="B1950"), FK4),
         (table(ra=206.42, dec=23.38, equinox=1950.0), FK4),
         (table(ra_b1950=206.42, dec_b1950=23.38), FK4),
@@ -197,7 +202,7 @@ ICRS = SkyCoord(206.42, 23.38, unit="deg")
         (table(GLON=ICRS.galactic.l.deg, GLAT=ICRS.galactic.b.deg), ICRS),
         (table(ra=206.42, dec=23.38, l=1.0, b=2.0), ICRS),
     ],
-    ids=range(18),
+    ids=range(23),
 )
 def test_stated_units_and_frames_are_honoured(held, expected):
     found = positions_in(read_catalogue(held))
@@ -213,12 +218,19 @@ def test_stated_units_and_frames_are_honoured(held, expected):
         (table(ra=206.42, dec=23.38, meta={"EQUINOX": "soon"}), "equinox 'soon' is not understood"),
         (table(ra=206.42, dec=23.38, meta={"RADESYS": "GAPPT"}), "frame 'GAPPT' is not understood"),
         (table(ra=206.42, dec=23.38, meta={"RADESYS": "ICRS", "EQUINOX": 1950}), "not understood"),
+        (
+            table(ra=206.42, dec=23.38, meta={"COORDSYS": "ecliptic"}),
+            "'ecliptic' is not understood",
+        ),
+        (table(ra=206.42, dec=23.38, meta={"EPOCH": 1950.0}), "epoch is 1950.0.*called equinox"),
+        (table(ra=206.42, dec=23.38, epoch="B1950"), "epoch is B1950.*called equinox"),
+        (table(ra=206.42, dec=23.38, RA="13:45:41"), "columns ra and RA differ in capitals alone"),
         (table(ra="206,42", dec="23,38"), "row 1, column ra: .*a point for decimals, not a comma"),
         (table(ra="206.42", dec="23.38N"), "row 1, column dec: .*'23.38N' is no angle"),
         (table(ra=-3.0, dec=23.38), "row 1, column ra: .*right ascension runs from 0"),
         (table(ra=206.42), "has ra but no dec column"),
     ],
-    ids=range(9),
+    ids=range(13),
 )
 def test_what_is_stated_and_not_understood_is_refused(held, message):
     with pytest.raises(DataError, match=message):
@@ -240,6 +252,40 @@ def test_a_frame_that_only_remarks_speak_of_is_asked_for(tmp_path, ending):
         positions_in(read_catalogue(path))
     (tmp_path / "t.csv").write_text("# brought from B1950 to J2000\nra,dec\n1,2\n")
     assert positions_in(read_catalogue(tmp_path / "t.csv"))[0].ra.deg == 1
+
+
+@pytest.mark.parametrize("remark", ["Equinox: 1950.0", "coordinates are 1950", "FK4 catalogue"])
+def test_a_year_in_a_remark_is_asked_about_where_it_speaks_of_positions(tmp_path, remark):
+    path = tmp_path / "t.csv"
+    path.write_text(f"# {remark}\nra,dec\n1,2\n")
+    with pytest.raises(DataError, match="a remark speaks of"):
+        positions_in(read_catalogue(path))
+    path.write_text("# observed in 1950\nra,dec\n1,2\n")
+    assert positions_in(read_catalogue(path))[0].ra.deg == 1
+
+
+def test_hours_that_only_a_remark_speaks_of_are_asked_for(tmp_path):
+    path = tmp_path / "t.csv"
+    for cells, is_read in (("13.76,2", False), ("206.42,2", True), ("13h45m36s,2", True)):
+        path.write_text(f"# RA in hours\nra,dec\n{cells}\n")
+        if is_read:
+            assert positions_in(read_catalogue(path))[0].ra.deg > 200
+        else:
+            with pytest.raises(DataError, match="a remark says that ra is in hours"):
+                positions_in(read_catalogue(path))
+    held = table(ra=13.76, dec=2.0)
+    held["ra"].description = "right ascension, hours"
+    with pytest.raises(DataError, match="a remark says that ra is in hours"):
+        positions_in(read_catalogue(held))
+
+
+def test_two_systems_of_a_votable_that_no_column_names_are_refused(tmp_path):
+    path = tmp_path / "t.vot"
+    write_table(Table({"ra": [20.0], "dec": [23.38]}), path, "votable")
+    both = '<COOSYS ID="s" system="eq_FK4" equinox="B1950"/><COOSYS ID="t" system="ICRS"/>'
+    path.write_text(path.read_text().replace("<TABLE", f"{both}\n<TABLE", 1))
+    with pytest.raises(DataError, match="'ICRS and eq_FK4' is not understood"):
+        positions_in(read_catalogue(path))
 
 
 def test_rows_of_two_frames_are_refused():

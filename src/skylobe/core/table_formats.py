@@ -3,7 +3,7 @@
 import io
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from astropy.coordinates import SkyCoord
 from astropy.io import fits, votable
 from astropy.table import Table
+from astropy.table.meta import get_header_from_yaml
 from astropy.time import Time
 from astropy.utils.exceptions import AstropyWarning
 
@@ -34,6 +35,7 @@ FORMATS = {
     ".parquet": "parquet",
 }
 ESCAPED = "TEXTESC"  # card of a FITS table whose text is escaped, as FITS knows ASCII only
+ASTROPY_META = b"table_meta_yaml"
 SKY_CARDS = ("RADESYS", "RADECSYS", "EQUINOX")
 _BOOKKEEPING = re.compile(r"__index_level_\d+__")  # of pandas: no column of the user's
 Parts = tuple[dict[str, Column], dict[str, Any]]  # columns, and what the format says of all of them
@@ -92,10 +94,7 @@ def columns_of_astropy(table: Table, origin: str) -> Parts:
 def columns_of_arrow(table: pa.Table, origin: str) -> Parts:
     """Take an Arrow table apart; nulls are missing, also those of dictionaries."""
     columns: dict[str, Column] = {}
-    names = table.column_names
-    twice = next((one for one in names if names.count(one) > 1), None)
-    if twice is not None:
-        raise DataError(f"{origin}: two columns are called {twice}; give each a name of its own.")
+    _insist_on_distinct(table.column_names, origin)
     for field in table.schema:
         if _BOOKKEEPING.fullmatch(field.name):
             continue
@@ -106,6 +105,13 @@ def columns_of_arrow(table: pa.Table, origin: str) -> Parts:
         k.decode(): v.decode("utf-8", "replace") for k, v in (table.schema.metadata or {}).items()
     }
     return columns, {k: v for k, v in meta.items() if k not in ("pandas", "ARROW:schema")}
+
+
+def _insist_on_distinct(names: Sequence[str], origin: str) -> None:
+    """Refuse two columns of one name, which astropy renames without a word."""
+    twice = next((one for one in names if names.count(one) > 1), None)
+    if twice is not None:
+        raise DataError(f"{origin}: two columns are called {twice}; give each a name of its own.")
 
 
 def _of_arrow(column: pa.ChunkedArray) -> tuple[Any, Any]:
@@ -146,6 +152,8 @@ def _read_text(path: Path, ending: str, origin: str, known: frozenset[str]) -> P
     text = decode(path.read_bytes(), origin)
     if ending == ".ecsv" or text.startswith("# %ECSV"):
         lines = text.replace("\r\n", "\n").split("\n")
+        described = get_header_from_yaml([one[2:] for one in lines if one.startswith("# ")])
+        _insist_on_distinct([one["name"] for one in described["datatype"]], origin)
         return columns_of_astropy(Table.read(lines, format="ascii.ecsv"), origin)
     columns, remarks = read_delimited(text, ending, origin, known)
     return columns, {"comments": remarks}
@@ -194,14 +202,14 @@ def _read_votable(path: Path, origin: str) -> Parts:
     tables = list(whole.iter_tables())
     if len(tables) != 1:
         raise DataError(f"{origin}: holds {len(tables)} tables; save the one that is meant alone.")
+    _insist_on_distinct([field.name or field.ID for field in tables[0].fields], origin)
     columns, meta = columns_of_astropy(tables[0].to_table(use_names_over_ids=True), origin)
     systems = {one.ID: (one.system or "", one.equinox) for one in whole.iter_coosys()}
     referred = [field.ref for field in tables[0].fields if field.ref in systems]
-    if (
-        not referred and len(set(systems.values())) == 1
-    ):  # one that no column names is meant for all
-        system, equinox = next(iter(systems.values()))
-        meta |= {"RADESYS": system, "EQUINOX": equinox}
+    if not referred and systems:  # one that no column names is meant for all; several contradict
+        stated = sorted(set(systems.values()), key=str)
+        equinox = stated[0][1] if len(stated) == 1 else None
+        meta |= {"RADESYS": " and ".join(system for system, _ in stated), "EQUINOX": equinox}
     framed = {}
     for field, (name, column) in zip(tables[0].fields, columns.items(), strict=True):
         framed[name] = column_of(
@@ -217,6 +225,11 @@ def _read_votable(path: Path, origin: str) -> Parts:
 
 
 def _read_parquet(path: Path, origin: str) -> Parts:
+    """Read Arrow's columns; those that astropy wrote state units, masks and frames in words of its own."""
+    schema = pq.read_schema(path)
+    _insist_on_distinct(schema.names, origin)
+    if ASTROPY_META in (schema.metadata or {}):
+        return columns_of_astropy(Table.read(path, format="parquet"), origin)
     return columns_of_arrow(pq.read_table(path), origin)
 
 

@@ -25,8 +25,11 @@ from skylobe.core.units import read_unit, unit_of
 KNOWN_NAMES = {  # of columns, the likeliest first; case does not matter
     "id": ("source_id", "id", "name", "source", "id_str", "rgz_name"),
     "file": ("file", "filename", "file_loc", "path", "image"),
-    "ra": ("ra", "raj2000", "ra_deg", "ra_j2000", "ra_deg_cont", "_ra"),
-    "dec": ("dec", "dej2000", "decj2000", "dec_deg", "dec_j2000", "dec_deg_cont", "_de"),
+    "ra": ("ra", "raj2000", "ra_deg", "ra_j2000", "ra_deg_cont", "_ra", "_raj2000", "ra_icrs"),
+    "dec": (
+        *("dec", "dej2000", "decj2000", "dec_deg", "dec_j2000", "dec_deg_cont", "_de"),
+        *("_dej2000", "de_icrs", "dec_icrs"),
+    ),
     "size": ("size_arcsec", "size", "las", "las_arcsec", "max_angular_extent"),
     "label": ("label", "class", "label_name"),
     "split": ("split",),
@@ -79,9 +82,23 @@ class Catalogue:
         return replace(self, columns={n: one.select(rows) for n, one in self.columns.items()})
 
     def one_of(self, names: Collection[str]) -> Column | None:
-        """Find the column of the likeliest of these names; ``None`` if there is none."""
-        lower = {name.lower(): name for name in reversed(self.columns)}
-        return next((self.columns[lower[name]] for name in names if name in lower), None)
+        """Find the column of the likeliest of these names; ``None`` if there is none.
+
+        Raises:
+            DataError: If two have that name but for capitals.
+        """
+        lower: dict[str, list[str]] = {}
+        for name in self.columns:
+            lower.setdefault(name.lower(), []).append(name)
+        found = next((lower[name] for name in names if name in lower), None)
+        if found is None:
+            return None
+        if len(found) > 1:
+            raise DataError(
+                f"{self.origin}: columns {' and '.join(found)} differ in capitals alone; rename the one "
+                "that is not meant."
+            )
+        return self.columns[found[0]]
 
     def find(self, part: str) -> Column | None:
         """Find the column of one of ``KNOWN_NAMES``; ``None`` if there is none."""
@@ -172,6 +189,11 @@ def _in_memory(source: Any) -> Parts:  # noqa: ANN401
             reason = " ".join(str(error).split())[:120]
             raise DataError(
                 f"the table: a column mixes kinds of entries ({reason}); make it one kind."
+            ) from None
+        except ValueError as error:  # what pandas says of names
+            reason = " ".join(str(error).split())[:120]
+            raise DataError(
+                f"the table: its columns cannot be told apart ({reason}); give each a name of its own."
             ) from None
     raise DataError(
         f"{type(source).__name__} is no table; give a file, or a table of astropy, pandas or pyarrow."

@@ -26,9 +26,22 @@ GIVEN = (  # the frame that columns' names say, and the names; the likeliest fir
         ("b", "glat", "_glat", "gal_b", "gal_lat", "galactic_latitude"),
     ),
 )
-SYSTEMS, EQUINOXES = ("radesys", "radecsys", "coordsys", "frame"), ("equinox",)
-LOOSE = ("coordsys", "frame")  # names that also stand for other things: what is no frame is none
+LOOSE = (  # names that also stand for other things: what is no frame is none
+    "coordsys",
+    "frame",
+    "coosys",
+    "coord_sys",
+    "coord_frame",
+    "coordinate_system",
+)
+SYSTEMS, EQUINOXES = ("radesys", "radecsys", *LOOSE), ("equinox",)
 _EQUINOX = re.compile(r"([BJ]?)\s*([0-9]{4}(?:\.[0-9]*)?)", re.IGNORECASE)
+_SKY = re.compile(r"ecliptic|galactic|fk[345]|b1950", re.IGNORECASE)  # frames, known here or not
+_OTHER = re.compile(
+    r"\b(B1950(?:\.0)?|FK4|(?:equinox|coordinates|positions)\W{0,3}(?:of |in |are |for )*1950(?:\.0)?"
+    r"|1950(?:\.0)? (?:equinox|coordinates|positions))\b",
+    re.IGNORECASE,
+)
 _BEFORE = 1984.0  # equinoxes without a letter are Besselian before this year, by the FITS standard
 
 
@@ -94,7 +107,7 @@ def frame_in(
             return frame_of(*first.frame)
         if named is not None:
             return named
-        if any(re.search("j2000", one.name, re.IGNORECASE) for one in (first, second)):
+        if any(re.search("j2000|icrs", one.name, re.IGNORECASE) for one in (first, second)):
             return ICRS()
         system = _of_rows(catalogue, SYSTEMS) or _of_header(catalogue, SYSTEMS)
         equinox = _of_rows(catalogue, EQUINOXES) or _of_header(catalogue, EQUINOXES)
@@ -106,13 +119,20 @@ def frame_in(
 
 
 def _insist_on_j2000(catalogue: Catalogue, *columns: Column) -> None:
-    """Refuse a table whose remarks alone speak of another frame: they may tell its history as well."""
+    """Refuse a table whose remarks alone speak of another frame: they may tell its history as well.
+
+    An epoch of 1950 may be that of the positions, as in old headers, or of the plate they were read off.
+    """
+    held = "say what holds in a column called equinox (B1950 or J2000)"
+    epochs = catalogue.one_of(("epoch",))
+    written = set() if epochs is None or epochs.is_list else set(epochs.texts().tolist())
+    for epoch in (_of_header(catalogue, ("epoch",)), *(written if len(written) == 1 else ())):
+        if epoch and re.fullmatch(r"B?\s*1950(?:\.0*)?", epoch, re.IGNORECASE):
+            raise PositionError(f"its epoch is {epoch}, of the frame or of the observation; {held}")
     said = " ".join([*(one.note for one in columns), str(catalogue.meta.get("comments", ""))])
-    other = re.search(r"\b(B1950(?:\.0)?|FK4)\b", said, re.IGNORECASE)
+    other = _OTHER.search(said)
     if other is not None and not re.search(r"\b(J2000(?:\.0)?|FK5|ICRS)\b", said, re.IGNORECASE):
-        raise PositionError(
-            f"a remark speaks of {other[0]}; say what holds in a column called equinox (B1950 or J2000)"
-        )
+        raise PositionError(f"a remark speaks of {other[0]}; {held}")
 
 
 def _of_header(catalogue: Catalogue, names: tuple[str, ...]) -> str | None:
@@ -129,7 +149,7 @@ def _speaks(name: str, stated: str) -> bool:
     try:
         frame_of(stated, None)
     except PositionError:
-        return False
+        return _SKY.search(stated) is not None
     return True
 
 

@@ -1,16 +1,23 @@
 """The positions of a table: two columns in any notation, unit and frame, to ICRS."""
 
+import re
+
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import BaseCoordinateFrame, SkyCoord
 from numpy.typing import NDArray
 
-from skylobe.core.columns import Column
+from skylobe.core.columns import NUMBER, Column
 from skylobe.core.errors import DataError, PositionError
 from skylobe.core.tables import KNOWN_NAMES, Catalogue
 from skylobe.core.units import read_unit
 from skylobe.sky.angles import Angle, Unit, declination, read_angle, right_ascension
 from skylobe.sky.frames import GIVEN, frame_in
+
+_HOURS = re.compile(r"\b(?:hours?|hrs?)\b", re.IGNORECASE)
+_HOURS_OF_RA = re.compile(
+    r"\b(?:RA|right ascensions?)\b[^.,;]{0,20}\b(?:hours?|hrs?)\b", re.IGNORECASE
+)
 
 
 def positions_in(catalogue: Catalogue) -> SkyCoord | None:
@@ -46,6 +53,7 @@ def icrs_of(
         DataError: As ``positions_in``.
     """
     frame = frame_in(catalogue, first, second, named)
+    _insist_on_degrees(catalogue, first)
     longitude, latitude = _degrees(first, is_latitude=False), _degrees(second, is_latitude=True)
     return _as_icrs(longitude, latitude, frame)
 
@@ -69,6 +77,20 @@ def columns_in(catalogue: Catalogue) -> tuple[Column, Column, BaseCoordinateFram
         f"{catalogue.origin}: has {lonely.name} but no {lacking} column; name one "
         f"{' or '.join(KNOWN_NAMES[lacking][:3])} (it has {', '.join(catalogue.columns)})."
     )
+
+
+def _insist_on_degrees(catalogue: Catalogue, column: Column) -> None:
+    """Refuse decimal numbers below 24 without a unit where a remark speaks of hours."""
+    said = f"{catalogue.meta.get('comments', '')}"
+    speaks = _HOURS.search(column.note) or _HOURS_OF_RA.search(said)
+    entries = [] if column.unit is not None else column.values[~column.missing].tolist()
+    if not speaks or not all(NUMBER.fullmatch(str(one)) for one in entries):
+        return
+    if entries and max(float(one) for one in entries) < 24:
+        raise DataError(
+            f"{catalogue.origin}: a remark says that {column.name} is in hours and the column states no "
+            "unit; state it, or write 13.76h for hours and 206.4d for degrees."
+        )
 
 
 def _as_icrs(

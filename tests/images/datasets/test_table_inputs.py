@@ -84,6 +84,15 @@ def test_classes_that_are_called_like_decimal_numbers_can_be_asked_for(folder):
     assert load(folder, text, class_names=("2.0", "1.0")).labels.tolist() == [1, 0]
 
 
+@pytest.mark.parametrize("rule", ["-", "---", "–", "...", "**", r"\N"])
+def test_a_rule_where_a_class_should_stand_is_asked_about(folder, rule):
+    text = f"id,file,label\na,0.npy,FRI\nb,1.npy,{rule}\n"
+    with pytest.raises(DataError, match="row 2, column label: .*may be a class or stand for a gap"):
+        load(folder, text)
+    found = load(folder, text, class_names=("FRI", rule))
+    assert found.labels.tolist() == [0, 1]
+
+
 def test_a_null_of_a_dictionary_is_no_class(folder, monkeypatch):
     monkeypatch.chdir(folder)
     held = pa.table(

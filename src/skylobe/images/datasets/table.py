@@ -6,6 +6,7 @@ Classes: the ``label`` column, if there is one; sets without labels are first-cl
 Splits: the ``split`` column, if there is one.
 """
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from skylobe.images.files import ImageFile, positions_of, read_image
 from skylobe.images.image_set import SPLITS, ImageSet
 from skylobe.images.scaling import ScalingConfig
 from skylobe.sky.table_positions import columns_in, positions_in
+
+_RULE = re.compile(r"[-\u2010-\u2015\u2212.*_/]+|\\N")  # what tables print where nothing is known
 
 
 def load(
@@ -183,6 +186,13 @@ def _labels(
     if class_names and not set(values) & set(class_names):
         values = column.texts()  # classes that are called 1.0 and 2.0
     names = class_names or tuple(sorted(set(values.tolist()) - {""}))
+    for name in () if class_names else names:
+        if _RULE.fullmatch(name):
+            raise column.error(
+                int(np.argmax(values == name)),
+                f"{name!r} may be a class or stand for a gap",
+                "leave the entry empty, or give class_names",
+            )
     for row, value in enumerate(values):
         if value and value not in names:
             raise column.error(
