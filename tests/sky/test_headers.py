@@ -16,7 +16,8 @@ from skylobe.core.errors import DataError
 from skylobe.images.files import ImageFile, decode
 from skylobe.sky.beam import Beam
 from skylobe.sky.cutout import sky_wcs
-from skylobe.sky.headers import beam_of, kind_of, stokes_of
+from skylobe.sky.headers import beam_of
+from skylobe.sky.kinds import kind_of, stokes_of
 
 CENTRE = SkyCoord(206.42, 23.38, unit="deg")
 SIZE, SCALE = 48, 2.0
@@ -147,6 +148,14 @@ def test_an_equinox_of_1950_is_another_frame():
         {"CDELT1": None, "CDELT2": None},
         {"CTYPE2": "FREQ"},
         {"CRVAL1": "13:45:41"},
+        {"CRVAL2": None},
+        {"CDELT1": None},
+        {"RADESYS": "nowhere"},
+        {"CUNIT1": "furlong"},
+        {
+            "CTYPE1": "RA---TPV",
+            "CTYPE2": "DEC--TPV",
+        },  # whose missing terms make a point of every pixel
     ],
     ids=str,
 )
@@ -162,6 +171,54 @@ def test_a_place_that_is_there_and_unreadable_is_refused(cards: dict[str, object
     ) as caught:
         read(upright(), header)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "cards",
+    [
+        {"CUNIT1": "DEG", "CUNIT2": "degrees"},
+        {"EQUINOX": " "},
+        {"RADESYS": "J2000"},
+        {"CD1_1": -SCALE / 3600, "CD2_2": SCALE / 3600, "CDELT1": None, "CDELT2": None},
+    ],
+    ids=str,
+)
+def test_other_writings_of_the_same_place_are_understood(cards: dict[str, object]):
+    header = sky_wcs(CENTRE, SCALE, (SIZE, SIZE)).to_header()
+    for key, value in cards.items():
+        header[key] = value
+        if value is None:
+            del header[key]
+    found = read(upright(), header)
+    assert found.position.separation(CENTRE).arcsec < 0.05
+    assert found.pixel_scale == pytest.approx(SCALE)
+    np.testing.assert_allclose(found.pixels, upright(), atol=1e-6)
+
+
+def test_galactic_coordinates_do_not_depend_on_an_equatorial_system():
+    wcs = sky_wcs(CENTRE, SCALE, (SIZE, SIZE))
+    header = wcs.to_header()
+    there = CENTRE.galactic
+    for key, value in (("CTYPE1", "GLON-SIN"), ("CTYPE2", "GLAT-SIN"), ("RADESYS", "GALACTIC")):
+        header[key] = value
+    header["CRVAL1"], header["CRVAL2"] = there.l.deg, there.b.deg
+    assert read(upright(), header).position.separation(CENTRE).arcsec < 0.01
+
+
+@pytest.mark.parametrize("name", ["RMS", "ERR", "IVAR", "DQ", "background", "PB"])
+def test_a_file_that_holds_no_image_of_the_sky_says_so(name: str):
+    with pytest.raises(DataError, match=r"a\.fits: its cards call it .* no picture of a source"):
+        read(upright(), fits.Header({"EXTNAME": name}))
+    pair = io.BytesIO()
+    units = [fits.PrimaryHDU(), fits.ImageHDU(upright() + 9, name=name), fits.ImageHDU(upright())]
+    fits.HDUList(units).writeto(pair)
+    pair.seek(0)
+    np.testing.assert_array_equal(decode(pair, "a.fits").pixels, upright())
+
+
+def test_another_polarisation_is_no_image_of_a_source():
+    with pytest.raises(DataError, match="its cards call it image in Stokes V"):
+        read(upright()[None], fits.Header({"CTYPE3": "STOKES", "CRVAL3": 4.0}))
 
 
 def test_without_a_place_there_is_none_and_pixels_are_as_they_are():
@@ -213,6 +270,16 @@ def test_a_place_of_its_own_is_not_mixed_with_the_primary_one():
         ("a.fits", {"BTYPE": "rms"}, "rms"),
         ("a.fits", {"EXTNAME": "WEIGHT"}, "weight"),
         ("normal_weighted.fits", {}, "image"),
+        ("mosaic.pb.fits", {}, "other"),
+        ("mosaic.pb.corrected.fits", {}, "image"),
+        ("mosaic.pbcor.fits", {}, "image"),
+        ("field_background_subtracted.fits", {}, "image"),
+        ("field.image.tt0.fits", {}, "image"),
+        ("field.image.tt1.fits", {}, "other"),
+        ("field.taylor.1.restored.fits", {}, "other"),
+        ("field.alpha.fits", {}, "other"),
+        ("a.fits", {"EXTNAME": "VAR"}, "weight"),
+        ("a.fits", {"EXTNAME": "UNCERT"}, "rms"),
     ],
 )
 def test_maps_beside_the_image_are_told_from_it(name: str, cards: dict[str, str], kind: str):
@@ -232,6 +299,7 @@ def test_maps_beside_the_image_are_told_from_it(name: str, cards: dict[str, str]
 )
 def test_the_polarisation_is_read_off_the_axis(cards: dict[str, object], stokes: str):
     assert stokes_of(fits.Header(cards)) == stokes
+    assert stokes_of(fits.Header(cards), Path("image.q.field.fits")) == (stokes if cards else "Q")
 
 
 def test_a_beam_is_read_off_cards_or_off_the_history_of_aips():
@@ -243,3 +311,11 @@ def test_a_beam_is_read_off_cards_or_off_the_history_of_aips():
     assert (beam.major, beam.minor, beam.angle) == pytest.approx((6.4, 5.4, 0.0), rel=1e-4)
     with pytest.raises(DataError, match="correct BMAJ, BMIN, BPA"):
         beam_of(fits.Header({"BMAJ": "5 arcsec"}))
+
+
+@pytest.mark.parametrize(
+    "cards", [{"BMAJ": -1.0}, {"BMAJ": "nan"}, {"BMAJ": 0.1, "BPA": "nan"}], ids=str
+)
+def test_a_beam_without_a_size_is_refused(cards: dict[str, object]):
+    with pytest.raises(DataError, match=r"its beam .* has no size; correct BMAJ, BMIN, BPA"):
+        beam_of(fits.Header(cards))

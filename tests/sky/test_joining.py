@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skylobe.core.errors import DataError, NoPixelsError
+from skylobe.images.files import read_image
 from skylobe.sky.beam import SIGMA, Beam
 from skylobe.sky.cutout import sky_wcs
 from skylobe.sky.fetching import save
@@ -212,6 +213,31 @@ def test_a_tile_without_a_beam_is_not_mixed_with_one_that_has_it(tmp_path: Path)
     ):
         cut(tmp_path)
     assert Mosaics(tmp_path / "b.fits").cutout(HERE, FIRST, 50, SCALE).beam is None
+
+
+def test_a_beam_in_arcsec_is_told_by_its_width(tmp_path: Path):
+    tile(tmp_path / "a.fits", source(), beam=Beam(5.4 * 3600))
+    with pytest.raises(DataError, match=r"a\.fits: its beam .* pixels wide; write .* in degrees"):
+        cut(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "cards", [{"BLANK": "-32768"}, {"BLANK": -32768.0}, {"BSCALE": "1e-4"}, {"BZERO": "0"}], ids=str
+)
+def test_what_numbers_are_worth_is_a_number_or_refused_at_every_door(
+    tmp_path: Path, cards: dict[str, object]
+):
+    path = tile(tmp_path / "a.fits", np.round(source() / 1e-4).astype(np.int16))
+    with fits.open(path, do_not_scale_image_data=True) as hdus:
+        header, body = hdus[0].header, hdus[0].data.tobytes()
+    header.update(cards)
+    head = header.tostring(endcard=True, padding=True).encode()
+    path.write_bytes(head + body + bytes(-len(body) % 2880))
+    for door in (lambda: cut(tmp_path), lambda: read_image(path)):
+        with pytest.raises(
+            DataError, match=rf"a\.fits: its {next(iter(cards))} is .* correct the card"
+        ):
+            door()
 
 
 @pytest.mark.parametrize("blank", [None, -32768])

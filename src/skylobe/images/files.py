@@ -19,6 +19,7 @@ from skylobe.core.errors import DataError
 from skylobe.core.paths import is_file
 from skylobe.sky import headers, interpolation
 from skylobe.sky.fits import FITS_ENDINGS, OpenFile, quietly, read_first, unfolded
+from skylobe.sky.kinds import kind_of, stokes_of
 
 PICTURES = (".png", ".jpg", ".jpeg")
 ENDINGS = (*FITS_ENDINGS, *PICTURES, ".npy")
@@ -116,6 +117,12 @@ def _read_fits(file: OpenFile, name: str, max_pixels: int) -> ImageFile:
         raise DataError(
             f"{name}: truncated or not FITS ({reason}); fetch the file again."
         ) from None
+    kind, stokes = kind_of(image.header), stokes_of(image.header)
+    if kind != "image" or stokes != "I":
+        raise DataError(
+            f"{name}: its cards call it {kind} in Stokes {stokes}, which is no picture of a source; give "
+            "the image in Stokes I, or correct BTYPE, EXTNAME or STOKES."
+        )
     pixels = _plane(image.pixels, name)
     place = _place(image.header, pixels.shape, name)
     unit = headers.unit_of(image.header)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from skylobe.core.errors import DataError
 from skylobe.sky import headers
+from skylobe.sky.kinds import kind_of
 
 FITS_ENDINGS = (".fits", ".fit", ".fts", ".fits.gz", ".fits.fz", ".fit.gz", ".fz")
 FILTERS = threading.Lock()  # the warning filters are the whole process'
@@ -84,14 +85,30 @@ def first_image(hdus: fits.HDUList) -> int | None:
     """Number the first unit that holds an image of the sky, else the first with an image.
 
     What follows it is not looked at: it may be no FITS.
+
+    Raises:
+        DataError: If what its numbers are worth cannot be read.
     """
     first = None
     for number, hdu in enumerate(hdus):
         if _is_image(hdu):
-            if headers.kind_of(hdu.header) == "image":
-                return number
+            if kind_of(hdu.header) == "image":
+                first = number
+                break
             first = number if first is None else first
+    if first is not None:
+        _insist_on_scale(hdus[first].header)
     return first
+
+
+def _insist_on_scale(header: fits.Header) -> None:
+    """Refuse cards that say what a stored number is worth and are no numbers: astropy passes them over."""
+    blank = header.get("BLANK")
+    if header["BITPIX"] > 0 and blank is not None and type(blank) is not int:
+        raise DataError(f"its BLANK is {blank!r}, not a whole number; correct the card.")
+    for key in ("BSCALE", "BZERO"):
+        if isinstance(header.get(key), str):
+            raise DataError(f"its {key} is {header[key]!r}, not a number; correct the card.")
 
 
 def _is_image(hdu: Any) -> bool:  # noqa: ANN401  (astropy's HDUs share no public base)

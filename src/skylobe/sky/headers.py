@@ -1,12 +1,11 @@
-"""What the header of a radio image says: place, scale and orientation, unit, Stokes, kind and beam.
+"""What the header of a radio image says: place, scale and orientation, unit and beam.
 
 Only the cards that matter are read, so that no other card can spoil them.
 """
 
 import re
 from dataclasses import dataclass
-from pathlib import PurePath
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -16,9 +15,8 @@ from astropy.wcs.utils import proj_plane_pixel_scales
 from numpy.typing import NDArray
 
 from skylobe.core.errors import DataError
+from skylobe.core.units import read_unit
 from skylobe.sky.beam import Beam
-
-Kind = Literal["image", "rms", "weight", "other"]
 
 PLACE = re.compile(
     r"(?:CTYPE|CRVAL|CRPIX|CDELT|CUNIT|CROTA)[12]|(?:CD|PC)[12]_[12]|PC00[12]00[12]|P[VS][12]_\d+"
@@ -27,14 +25,9 @@ PLACE = re.compile(
 TEXTS = re.compile(r"CTYPE|CUNIT|RADE|PS")
 SKY_AXIS = re.compile(r"\s*(RA|DEC|[GESH]LON|[GESH]LAT)(?![A-Z0-9])", re.IGNORECASE)
 SCALES = re.compile(r"CDELT[12]|CD[12]_[12]|PC[12]_[12]|PC00[12]00[12]")
+SYSTEMS = {"": "", "J2000": "FK5", "B1950": "FK4"}  # as written, and as the standard has them
+SYSTEMS |= {one: one for one in ("ICRS", "FK5", "FK4", "FK4-NO-E")}
 EQUINOX = re.compile(r"\s*([JB]?)\s*(\d{4}(?:\.\d*)?)\s*", re.IGNORECASE)
-WORDS: dict[str, Kind] = {
-    **dict.fromkeys(("rms", "noise", "sens", "sensitivity", "stddev"), "rms"),
-    **dict.fromkeys(("weight", "weights", "wt", "wht", "coverage", "exposure"), "weight"),
-    **dict.fromkeys(("mask", "psf", "residual", "residuals", "model", "flag", "flags"), "other"),
-}
-PARTS_OF_A_NAME = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-STOKES = {1: "I", 2: "Q", 3: "U", 4: "V", -1: "RR", -2: "LL", -5: "XX", -6: "YY"}
 NUMBER = r"\s*=?\s*([-+\d.EeDd]+)"
 CLEAN_BEAM = re.compile(rf"BMAJ{NUMBER}\s+BMIN{NUMBER}(?:\s+BPA{NUMBER})?")
 
@@ -99,15 +92,33 @@ def place_cards(header: fits.Header) -> fits.Header:
         ValueError: If none says how large a pixel is, or the equinox is no year.
     """
     keys = [key for key in dict.fromkeys(header) if PLACE.fullmatch(key)]
-    if not any(SCALES.fullmatch(key) for key in keys):
+    scales = [key for key in keys if SCALES.fullmatch(key)]
+    if not scales:
         raise ValueError("no CDELT or CD says how large a pixel is")
+    needed = {"CRVAL1", "CRVAL2"} | ({"CDELT1", "CDELT2"} if _by_steps(scales) else set())
+    for key in sorted(needed - set(keys)):
+        raise ValueError(f"there is no {key}")
     bare = fits.Header([("NAXIS", 2)])
     for axis in (1, 2):
         bare[f"NAXIS{axis}"] = header.get(f"NAXIS{axis}", 2)
     bare.extend([(key, header[key]) for key in keys])
     _settle_equinox(bare)
+    _settle_units(bare)
     _settle_numbers(bare)
     return bare
+
+
+def _by_steps(keys: list[str]) -> bool:
+    """Tell whether CDELT alone says how large a pixel is, so that both are needed."""
+    return all(key.startswith("CDELT") for key in keys)
+
+
+def _settle_units(header: fits.Header) -> None:
+    """Write units of angle as the standard does: ``DEG`` and ``degrees`` are ``deg``."""
+    for key in ("CUNIT1", "CUNIT2"):
+        unit = read_unit(str(header.get(key, "deg")))
+        if unit is not None and unit.is_equivalent("deg"):
+            header[key] = unit.to_string("fits")
 
 
 def _settle_numbers(header: fits.Header) -> None:
@@ -121,10 +132,21 @@ def _settle_numbers(header: fits.Header) -> None:
 
 
 def _settle_equinox(header: fits.Header) -> None:
-    """Read an equinox written as text, such as J2000 or B1950."""
+    """Read an equinox written as text, such as J2000 or B1950, and insist on a system that is known."""
+    for key in ("RADESYS", "RADECSYS"):
+        system = str(header.get(key, "")).strip().upper()
+        if not str(header.get("CTYPE1", "")).startswith(("RA", "DEC")):
+            header.remove(key, ignore_missing=True)  # it says nothing of galactic coordinates
+            continue
+        if system not in SYSTEMS:
+            raise ValueError(f"{key} is {header[key]!r}")
+        if SYSTEMS[system]:
+            header[key] = SYSTEMS[system]
     for key in ("EQUINOX", "EPOCH"):
         value = header.get(key)
-        if isinstance(value, str):
+        if isinstance(value, str) and not value.strip():
+            del header[key]
+        elif isinstance(value, str):
             found = EQUINOX.fullmatch(value)
             if found is None:
                 raise ValueError(f"{key} is {value!r}")
@@ -146,6 +168,8 @@ def place_of(wcs: WCS, shape: tuple[int, ...]) -> Place:
     at_centre = np.hypot(*steps)
     nominal = proj_plane_pixel_scales(wcs)[:: -1 if transposed else 1] * 3600
     scales = nominal if np.allclose(at_centre, nominal, rtol=0.01) else at_centre
+    if not min(scales) > 0:
+        raise ValueError("a pixel has no size at its centre")
     flips = (bool(steps[1, 1] < 0), bool(steps[0, 0] > 0))
     return Place(points[0], (float(scales[0]), float(scales[1])), bool(transposed), flips)
 
@@ -169,7 +193,7 @@ def upright(pixels: NDArray[Any], place: Place) -> NDArray[Any]:
 
 def unit_of(header: fits.Header) -> str | None:
     """Give the unit as it is written; ``None`` if there is none."""
-    return str(_value(header, "BUNIT") or "").strip() or None
+    return str(value_of(header, "BUNIT") or "").strip() or None
 
 
 def beam_of(header: fits.Header) -> Beam | None:
@@ -178,7 +202,7 @@ def beam_of(header: fits.Header) -> Beam | None:
     Raises:
         DataError: If it is no beam.
     """
-    values = [_value(header, key) for key in ("BMAJ", "BMIN", "BPA")]
+    values = [value_of(header, key) for key in ("BMAJ", "BMIN", "BPA")]
     if not values[0]:
         found = None
         for line in (str(one) for one in header.get("HISTORY", [])):
@@ -194,40 +218,12 @@ def beam_of(header: fits.Header) -> Beam | None:
         raise DataError(
             f"its beam {values} is not three numbers; correct BMAJ, BMIN, BPA."
         ) from None
+    if not (0 < minor < np.inf and 0 < major < np.inf and np.isfinite(angle)):
+        raise DataError(f"its beam {values} has no size; correct BMAJ, BMIN, BPA.")
     return Beam(major * 3600, minor * 3600, angle)
 
 
-def stokes_of(header: fits.Header) -> str:
-    """Name the polarisation; I where nothing is said."""
-    said = str(_value(header, "STOKES") or "").strip().upper()
-    if said:
-        return said
-    for axis in range(1, 8):
-        if str(_value(header, f"CTYPE{axis}") or "").strip().upper() == "STOKES":
-            first = [_value(header, f"{key}{axis}") for key in ("CRVAL", "CRPIX", "CDELT")]
-            value, pixel, step = (1.0 if one is None else float(one) for one in first)
-            number = round(value + (1 - pixel) * step)
-            return STOKES.get(number, f"number {number}")
-    return "I"
-
-
-def kind_of(header: fits.Header, path: PurePath | None = None) -> Kind:
-    """Tell an image of the sky from maps of its noise, its weights and other by-products.
-
-    What the cards say counts before the file's name.
-
-    >>> kind_of(fits.Header(), PurePath("J1200+30.rms.fits")), kind_of(fits.Header({"BTYPE": "Weight"}))
-    ('rms', 'weight')
-    """
-    said = [str(_value(header, key) or "") for key in ("BTYPE", "EXTNAME", "IMAGETYP", "FILETYPE")]
-    for text in [*said, "" if path is None else path.name]:
-        for part in PARTS_OF_A_NAME.findall(text):
-            if part.lower() in WORDS:
-                return WORDS[part.lower()]
-    return "image"
-
-
-def _value(header: fits.Header, key: str) -> Any:  # noqa: ANN401  (a card's value)
+def value_of(header: fits.Header, key: str) -> Any:  # noqa: ANN401  (a card's value)
     """Give a card's value, or nothing where the card cannot be read."""
     try:
         return header.get(key)

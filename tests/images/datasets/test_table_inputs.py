@@ -87,7 +87,9 @@ def test_classes_that_are_called_like_decimal_numbers_can_be_asked_for(folder):
 @pytest.mark.parametrize("rule", ["-", "---", "–", "...", "**", r"\N"])
 def test_a_rule_where_a_class_should_stand_is_asked_about(folder, rule):
     text = f"id,file,label\na,0.npy,FRI\nb,1.npy,{rule}\n"
-    with pytest.raises(DataError, match="row 2, column label: .*may be a class or stand for a gap"):
+    with pytest.raises(
+        DataError, match=r"row 2, column label: .*may be a class or stand for a gap"
+    ):
         load(folder, text)
     found = load(folder, text, class_names=("FRI", rule))
     assert found.labels.tolist() == [0, 1]

@@ -15,7 +15,9 @@ from skylobe.sky import headers
 from skylobe.sky.beam import Beam
 from skylobe.sky.brightness import to_jansky_per_beam
 from skylobe.sky.fits import first_image, opened, quietly
+from skylobe.sky.kinds import Kind, kind_of, stokes_of
 
+WIDEST = 500  # pixels; a wider beam was written in arcsec
 ALL_SKY = 180.0  # degrees; reach of a mosaic whose corners are off the projected sky
 
 
@@ -47,7 +49,7 @@ class Tile:
     beam: Beam | None
     unit: str | None = None
     stokes: str = "I"
-    kind: headers.Kind = "image"
+    kind: Kind = "image"
 
     @property
     def wcs(self) -> Any:  # noqa: ANN401  (astropy's WCS)
@@ -129,17 +131,22 @@ def _described(path: Path, number: int, header: fits.Header) -> Tile:
     height, width = shape = (int(header["NAXIS2"]), int(header["NAXIS1"]))
     corners = wcs.pixel_to_world([0, 0, width, width], [0, height, 0, height]).icrs
     centre = wcs.pixel_to_world((width - 1) / 2, (height - 1) / 2).icrs
+    beam, scale = headers.beam_of(header), float(np.mean(proj_plane_pixel_scales(wcs)) * 3600)
+    if beam is not None and beam.major > WIDEST * scale:
+        raise DataError(
+            f"its beam of {beam} is {beam.major / scale:.0f} pixels wide; write BMAJ and BMIN in degrees."
+        )
     radius = float(corners.separation(centre).deg.max())
     return Tile(
         path=path,
         hdu=number,
         header=headers.place_cards(header).tostring(),
         shape=shape,
-        scale=float(np.mean(proj_plane_pixel_scales(wcs)) * 3600),
+        scale=scale,
         centre=centre,
         radius=radius if np.isfinite(radius) else ALL_SKY,
-        beam=headers.beam_of(header),
+        beam=beam,
         unit=headers.unit_of(header),
-        stokes=headers.stokes_of(header),
-        kind=headers.kind_of(header, path),
+        stokes=stokes_of(header, path),
+        kind=kind_of(header, path),
     )
