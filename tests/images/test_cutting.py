@@ -2,11 +2,15 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from hypothesis import given
@@ -17,6 +21,7 @@ from skylobe.classify.adapt import adapt
 from skylobe.classify.classifier import describe
 from skylobe.classify.finetune import finetune
 from skylobe.classify.predict import predict_files as predict
+from skylobe.classify.predictions import predict as classify
 from skylobe.core.errors import ConfigError, DataError
 from skylobe.images import datasets
 from skylobe.images.cutting import fitted, normalised, width_in_pixels
@@ -35,6 +40,7 @@ from skylobe.search.rows import thumbnails
 from skylobe.search.similarity import search
 from skylobe.search.store import SourceIndex
 from skylobe.sky.cutout import Cutout, sky_wcs
+from skylobe.sky.cutouts import cutout
 
 HERE = SkyCoord(206.42, 23.38, unit="deg")
 ASINH = ScalingConfig("asinh")
@@ -219,6 +225,7 @@ def test_physical_pixels_without_a_scale_are_refused():
         (np.array([-0.001, 0.0, 1.0]) * 2, True),
         (np.array([0.0, 0.5, 255.0]), True),
         (np.array([0.0, 0.01, 0.05]), True),  # faint Jy/beam, clipped
+        (np.array([-1e-4, 1e-4, 0.5]), True),  # bright Jy/beam over faint noise
         (np.array([0.0, np.nan, 1.0]), True),
         (np.array([0.0, np.inf, 1.0]), True),
     ],
@@ -242,6 +249,80 @@ def test_an_image_set_takes_arrays_and_tensors_of_any_depth():
     )
     with pytest.raises(DataError, match="must be uint8 or float32"):
         ImageSet("mine", torch.ones(1, 1, 4, 5, dtype=torch.int64), ids)
+
+
+@pytest.mark.parametrize("peak", [0.05, 0.3, 0.9, 30.0])
+def test_the_brightness_of_a_source_does_not_decide_what_its_pixels_are(peak: float):
+    pixels = sky(1.8, 300) * peak / sky(1.8, 300).max()
+    pixels += np.random.default_rng(0).normal(0, 1e-4, pixels.shape)
+    image_set = ImageSet("mine", pixels[None], np.array(["a"]), pixel_scale=1.8)
+    expected = normalise(pixels.astype(np.float32), width_pix=150)
+    np.testing.assert_array_equal(fitted(image_set, ScalingConfig()).images[0, 0], expected)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "numbers"),
+    [
+        (["FRI", "N/A", " FRI "], ("FRI",), [0, -1, 0]),
+        (np.ma.masked_array(["FRI", "FRII", "FRI"], mask=[0, 1, 0]), ("FRI",), [0, -1, 0]),
+        (np.array([0, np.nan, 1]), ("0", "1"), [0, -1, 1]),
+        (np.array([b"FRI", b"FRII", b""]), ("FRI", "FRII"), [0, 1, -1]),
+        (pa.array(["FRI", None, "None"]), ("FRI", "None"), [0, -1, 1]),
+        (pd.array([1, None, 0], dtype="Int64"), ("0", "1"), [1, -1, 0]),
+        (pd.Categorical(["FRI", None, "FRI"]), ("FRI",), [0, -1, 0]),
+        ([None, float("nan"), "FRI"], ("FRI",), [-1, -1, 0]),
+    ],
+    ids=range(8),
+)
+def test_labels_of_an_array_are_read_as_a_table_s(labels: Any, classes: Any, numbers: list[int]):
+    found = datasets.load(arrays(), pixel_scale=1.8, labels=labels)
+    assert (found.class_names, found.labels.tolist()) == (classes, numbers)
+
+
+def test_names_and_places_of_an_array_are_read_as_a_table_s():
+    def read(**more: Any) -> ImageSet:
+        return datasets.load(arrays(), pixel_scale=1.8, **more)
+
+    for names in (
+        np.array([b"0007", b"8", b"9"]),
+        ["0007 ", "8", "9"],
+        pa.array(["0007", "8", "9"]),
+    ):
+        assert read(source_ids=names).source_ids.tolist() == ["0007", "8", "9"]
+    assert read(source_ids=np.array([7.0, 8.0, 9.0])).source_ids.tolist() == ["7", "8", "9"]
+    with pytest.raises(DataError, match=r"7\.5 is a decimal number"):
+        read(source_ids=[7.5, 8.0, 9.0])
+    with pytest.raises(DataError, match="image 2 has no source_id"):
+        read(source_ids=["a", None, "c"])
+    expected = SkyCoord(206.42, -0.5, unit="deg")
+    for places in (
+        [[206.42, -0.5]] * 3,
+        np.radians([[206.42, -0.5]] * 3) * u.rad,
+        [["13:45:40.8", "−00:30:00"]] * 3,
+    ):
+        assert read(positions=places).positions.separation(expected).arcsec.max() < 1e-3
+    for places, column in (([[400, 10]] * 3, "ra"), ([[-3, 10]] * 3, "ra"), ([[3, 95]] * 3, "dec")):
+        with pytest.raises(DataError, match=f"positions: row 1, column {column}"):
+            read(positions=places)
+
+
+@pytest.mark.parametrize("scale", [0, -1.8, np.nan, np.inf, np.float32(0), 0 * u.arcsec])
+def test_a_pixel_scale_is_above_zero(tmp_path: Path, scale: Any):
+    write(tmp_path / "a.fits", sky(1.8, 150), 1.8)
+    for load in (
+        lambda: datasets.load(arrays(), pixel_scale=scale),
+        lambda: datasets.load(tmp_path, pixel_scale=scale),
+        lambda: cutout("206.42 23.38", size=90, mosaics=tmp_path, pixel_scale=scale),
+    ):
+        with pytest.raises(ConfigError, match=r"pixel_scale is .*; give a number above 0"):
+            load()
+    assert datasets.load(tmp_path, pixel_scale=np.float32(2.5)).pixel_scale == 2.5
+
+
+def test_half_a_brain_float_is_a_number_as_well():
+    pixels = torch.from_numpy(arrays()).bfloat16()
+    expected = datasets.load(pixels.float().numpy(), pixel_scale=1.8)
+    assert torch.equal(datasets.load(pixels, pixel_scale=1.8).images, expected.images)
 
 
 def test_images_that_hold_nan_are_refused():
@@ -343,6 +424,9 @@ def test_a_file_without_a_scale_says_so_in_its_row(tmp_path: Path):
     remarks = datasets.load(tmp_path).columns["remark"].tolist()
     assert remarks == ["", "no pixel scale: taken for 1.8″ per pixel"]
     assert "remark" not in datasets.load(tmp_path, pixel_scale=1.8).columns
+    unscaled, scaled = (classify(classifier, arrays(), pixel_scale=one) for one in (None, 1.8))
+    assert set(unscaled["status"]) == {f"ok; {remarks[1]}: give pixel_scale"}
+    assert set(scaled["status"]) == {"ok"}
 
 
 def test_pictures_are_images_already():

@@ -18,7 +18,7 @@ from skylobe.classify.predict import PART, Reading, _tabulate, predict_files
 from skylobe.core.errors import DataError
 from skylobe.core.paths import located
 from skylobe.core.results import Results
-from skylobe.core.settings import in_unit
+from skylobe.core.settings import in_unit, insist_on_positive
 from skylobe.core.tables import read_catalogue
 from skylobe.images import datasets, thumbnails
 from skylobe.images.cutting import fitted
@@ -102,6 +102,7 @@ def predict(
     """
     classifier = as_classifier(classifier)
     scale = in_unit(pixel_scale, "arcsec", "pixel_scale")
+    insist_on_positive(scale, "pixel_scale")
     if not _lists_files(what):
         options = {} if scale is None else {"pixel_scale": scale}
         return _of_images(
@@ -138,12 +139,18 @@ def _of_images(
     image_set = fitted(image_set, classifier.model.preprocessing.scaling)
     fast = replace(classifier.model, encoder=fastest(classifier.model.encoder))
     classifier = replace(classifier, model=fast)
+    remarks = image_set.columns.get("remark", np.full(len(image_set), "")).tolist()
     parts = []
     for start in range(0, len(image_set), PART):
         ids = image_set.source_ids[start : start + PART]
         images = image_set.images[start : start + PART].split(1)
         sources = [Source(str(name), Path()) for name in ids]
-        readings = [Reading(OK, image, image_set.pixel_scale) for image in images]
+        readings = [
+            Reading(
+                f"{OK}; {remark}: give pixel_scale" if remark else OK, image, image_set.pixel_scale
+            )
+            for image, remark in zip(images, remarks[start : start + PART], strict=True)
+        ]
         parts.append(_tabulate(classifier, sources, readings, level).drop_columns(["file"]))
     found = pa.concat_tables(parts)
     table = _as_table(found)

@@ -1,6 +1,8 @@
 """Frozen dataclasses to plain containers for JSON, and back, with every value checked against its type."""
 
 import dataclasses
+import math
+import numbers
 import types
 import typing
 from dataclasses import asdict
@@ -101,12 +103,24 @@ def in_unit(value: Any, unit: str, name: str) -> Any:  # noqa: ANN401  (a number
     raise ConfigError(f"{name} is {value}; give it in {unit}.")
 
 
+def insist_on_positive(value: Any, name: str) -> None:  # noqa: ANN401  (a number or None)
+    """Refuse numbers that are no size; what is no number at all is refused by its type.
+
+    Raises:
+        ConfigError: If it is zero, negative, infinite or NaN.
+    """
+    if isinstance(value, numbers.Real) and not 0 < float(value) < math.inf:
+        raise ConfigError(f"{name} is {value}; give a number above 0.")
+
+
 def coerce(hint: Any, value: Any, name: str) -> Any:  # noqa: ANN401  (JSON values)
     """Give a value as its type hint wants it: records from mappings, tuples from lists, paths from text.
 
     Raises:
         ConfigError: If it is of another kind.
     """
+    if isinstance(value, numbers.Real) and hasattr(value, "item"):
+        value = value.item()  # numpy's numbers
     for one in typing.get_args(hint) if _is_union(hint) else (hint,):
         if dataclasses.is_dataclass(one) and isinstance(value, dict):
             return from_dict(one, value)  # type: ignore[arg-type]

@@ -13,20 +13,24 @@ import torch
 from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
+from skylobe.core.columns import Column
+from skylobe.core.entries import column_of
 from skylobe.core.errors import ConfigError, DataError
+from skylobe.core.tables import Catalogue
 from skylobe.images.cutting import Framing
 from skylobe.images.files import ImageFile
 from skylobe.images.image_set import ImageSet
 from skylobe.images.scaling import ScalingConfig
 from skylobe.sky.cutout import Cutout
+from skylobe.sky.table_positions import positions_in
 
 
 def load(
     pixels: Any,  # noqa: ANN401  (whatever is an array)
     *,
     pixel_scale: float | None = None,
-    source_ids: Sequence[Any] | None = None,
-    labels: Sequence[Any] | None = None,
+    source_ids: Any = None,  # noqa: ANN401  (whatever has entries)
+    labels: Any = None,  # noqa: ANN401
     positions: Any = None,  # noqa: ANN401  (SkyCoord, or degrees)
     scaling: ScalingConfig | None = None,
 ) -> ImageSet:
@@ -38,9 +42,11 @@ def load(
             that are normalised already go into ``ImageSet``.
         pixel_scale: Arcsec per pixel, or a ``Quantity``; without it a model takes them for its own
             survey's.
-        source_ids: One distinct name per image; numbered by default.
-        labels: Class of each by name; ``None``, NaN or an empty text where it is unknown.
-        positions: ``SkyCoord``, or right ascensions and declinations in degrees, ``(source, 2)``.
+        source_ids: One name per image; numbered by default.
+        labels: Class of each by name; ``None``, NaN, a mask or one of the words of ``MISSING`` where it
+            is unknown, as in a table.
+        positions: ``SkyCoord``, or right ascensions and declinations in any notation or unit of angle,
+            bare numbers in degrees, ``(source, 2)``.
         scaling: Intensity scaling; ``None`` is MiraBest-F's.
 
     Raises:
@@ -52,15 +58,9 @@ def load(
     torch.Size([1, 1, 150, 150])
     """
     planes = _planes(pixels)
-    given = {"source_ids": source_ids, "labels": labels}
-    for name, one in given.items():
-        if one is not None and len(one) != len(planes):
-            raise DataError(
-                f"{len(one)} {name} for {len(planes)} images; give one of each per image."
-            )
     numbered = [f"image{row}" for row in range(len(planes))]
-    ids = np.array(numbered if source_ids is None else [str(one) for one in source_ids], np.str_)
-    numbers, names = _numbered(labels)
+    ids = np.array(numbered) if source_ids is None else _ids(source_ids, len(planes))
+    numbers, names = _numbered(labels, len(planes))
     files = [ImageFile(plane, pixel_scale=pixel_scale) for plane in planes]
     framing = Framing(pixel_scale, scaling=scaling or ScalingConfig())
     made = framing.image_set("array", files, ids, is_told=pixel_scale is not None)
@@ -99,7 +99,10 @@ def load_cutouts(cutouts: Sequence[Cutout], *, scaling: ScalingConfig | None = N
 
 def _planes(pixels: Any) -> NDArray[Any]:  # noqa: ANN401
     """Give arrays as one, and insist on pictures."""
-    plain = pixels.detach().cpu().numpy() if isinstance(pixels, torch.Tensor) else pixels
+    if isinstance(pixels, torch.Tensor):
+        pixels = pixels.detach().cpu()
+        pixels = (pixels.float() if pixels.dtype == torch.bfloat16 else pixels).numpy()
+    plain = pixels
     plain = (
         [getattr(one, "value", one) for one in plain] if isinstance(plain, list | tuple) else plain
     )
@@ -119,26 +122,47 @@ def _planes(pixels: Any) -> NDArray[Any]:  # noqa: ANN401
     return np.ma.filled(planes, np.nan) if isinstance(planes, np.ma.MaskedArray) else planes
 
 
+def _column(name: str, entries: Any, count: int) -> Column:  # noqa: ANN401  (whatever has entries)
+    """Take entries as a table's column is taken, one per image."""
+    held = np.ma.asanyarray(np.asanyarray(entries))
+    if held.shape != (count,):
+        raise DataError(f"{len(entries)} {name} for {count} images; give one of each per image.")
+    return column_of(name, np.ma.getdata(held), np.ma.getmaskarray(held), origin="the array")
+
+
+def _ids(source_ids: Any, count: int) -> NDArray[np.str_]:  # noqa: ANN401
+    names = _column("source_ids", source_ids, count).names()
+    if "" in names:
+        raise DataError(f"image {int(np.argmax(names == '')) + 1} has no source_id; give it one.")
+    return names
+
+
 def _numbered(
-    labels: Sequence[Any] | None,
+    labels: Any,  # noqa: ANN401
+    count: int,
 ) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
     """Number the classes by their sorted names; −1 where unknown."""
     if labels is None:
         return None, ()
-    values = ["" if one is None or one != one else str(one) for one in labels]
-    names = tuple(sorted(set(values) - {""}))
+    values = _column("labels", labels, count).labels()
+    names = tuple(sorted(set(values.tolist()) - {""}))
     return np.array([names.index(v) if v else -1 for v in values], dtype=np.int64), names
 
 
 def _places(positions: Any, count: int) -> SkyCoord | None:  # noqa: ANN401
     if positions is None:
         return None
-    if not isinstance(positions, SkyCoord):
-        degrees = np.asarray(getattr(positions, "value", positions), dtype=float)
-        if degrees.shape != (count, 2):
-            raise ConfigError(
-                f"positions has the shape {degrees.shape}; give a SkyCoord, or degrees "
-                f"of shape ({count}, 2)."
-            )
-        positions = SkyCoord(degrees[:, 0], degrees[:, 1], unit="deg")
-    return positions.icrs.reshape(count)
+    if isinstance(positions, SkyCoord):
+        return positions.icrs.reshape(count)
+    unit = getattr(positions, "unit", None)
+    pairs = np.asarray(getattr(positions, "value", positions))
+    if pairs.shape != (count, 2):
+        raise ConfigError(
+            f"positions has the shape {pairs.shape}; give a SkyCoord, or degrees of shape ({count}, 2)."
+        )
+    facts = {"unit": None if unit is None else str(unit), "origin": "positions"}
+    columns = {
+        name: column_of(name, one, **facts)
+        for name, one in zip(("ra", "dec"), pairs.T, strict=True)
+    }
+    return positions_in(Catalogue("positions", columns))

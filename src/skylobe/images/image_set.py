@@ -27,6 +27,7 @@ Split = Literal["train", "validation", "test"]
 SPLITS: tuple[str, ...] = get_args(Split)
 FAINT = 0.2  # peak of most images of a set that was not scaled to 1
 BEYOND = 1e-3  # rounding
+NEGATIVE = 0.05  # share of pixels below 0 that rounding does not make
 CHUNK = 4096  # images looked at together
 
 
@@ -115,14 +116,16 @@ class ImageSet:
     def is_physical(self) -> bool:
         """Whether the pixels are in a unit of the sky and not yet scaled between 0 and 1.
 
-        Where the set does not say, blank pixels, values beyond 0 to 1 and peaks far below 1 tell.
+        Where the set does not say, blank pixels, values beyond 0 to 1, noise on both sides of 0 and peaks
+        far below 1 tell.
         """
         if self.physical is not None or self.images.dtype == torch.uint8 or len(self) == 0:
             return bool(self.physical)
         peaks = []
         for part in self.images.split(CHUNK):
             low, high = part.aminmax()
-            has_noise = low < -BEYOND and self.scaling.method != "raw"
+            has_noise = low < -BEYOND or (part < 0).float().mean() > NEGATIVE
+            has_noise = has_noise and self.scaling.method != "raw"
             if not torch.isfinite(low + high) or has_noise or high > 1 + BEYOND:
                 return True
             peaks.append(part.amax((1, 2, 3)))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from skylobe.core.errors import ConfigError
+from skylobe.core.settings import insist_on_positive
 
 Depth = Literal["float32", "float16"]
 NoiseKind = Literal["beam", "blank_sky"]
@@ -45,6 +46,10 @@ class CutoutSettings(ServiceSettings):
     pixel_scale: float | None = field(default=None, metadata=ARCSEC)
     resolve: bool = False
     min_finite: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse a pixel scale that is none."""
+        insist_on_positive(self.pixel_scale, "pixel_scale")
 
 
 @dataclass(frozen=True)
@@ -186,6 +191,10 @@ class CorpusFetch(SelectionSettings, ServiceSettings):
     pixel_scale: float | None = field(default=None, metadata=ARCSEC)
     retry_failed: bool = False
     fill: FillConfig = field(default_factory=FillConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse a pixel scale that is none."""
+        insist_on_positive(self.pixel_scale, "pixel_scale")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from astropy.table import Table
 from skylobe.core.errors import ConfigError
 from skylobe.core.paths import located
 from skylobe.core.results import Results
-from skylobe.core.settings import coerce, in_unit
+from skylobe.core.settings import coerce, in_unit, insist_on_positive
 from skylobe.images.image_set import ImageSet
 
 NAMES = ("mirabest", "first_galaxies", "frdeep", "mightee", "rgz", "rgz_rendered")
@@ -56,6 +56,7 @@ def load(
     where = None if root is None else Path(root)
     if "pixel_scale" in options:
         options["pixel_scale"] = in_unit(options["pixel_scale"], "arcsec", "pixel_scale")
+        insist_on_positive(options["pixel_scale"], "pixel_scale")
     if isinstance(what, ImageSet):
         return _part_of(what, split, options)
     if isinstance(what, str | Path):
