@@ -48,6 +48,9 @@ def test_an_untrained_model_differs_in_its_weights_only():
     assert other.encoder.config == model.encoder.config
     assert other.preprocessing == model.preprocessing
     assert not torch.equal(other.encoder.conv1.weight, model.encoder.conv1.weight)
+    weights = [untrained(model, seed).encoder.conv1.weight for seed in (0, 1, 1)]
+    assert torch.equal(weights[1], weights[2])
+    assert not torch.equal(weights[0], weights[1])
     assert not other.encoder.training
 
 

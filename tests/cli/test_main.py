@@ -106,6 +106,12 @@ def test_probe_prints_and_writes_errors_beside_an_untrained_encoder(
         [name, count] for name in ("small", "untrained") for count in ("6", "19")
     ]
     assert all(0 <= float(row[2]) <= 100 for row in rows[1:])
+    assert [row[6] for row in rows[1:]] == [
+        "2",
+        "1",
+        "5",
+        "5",
+    ]  # of untrained networks there are five
 
 
 def test_search_prints_neighbours_and_draws_them(

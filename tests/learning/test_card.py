@@ -56,7 +56,7 @@ def test_a_card_follows_stem_stages_and_measures():
     assert "7×7 stride 2" in text
     assert "24 pixels up to 50 % of the steps, then 32 pixels up to 82 % of the steps" in text
     assert "then 48 pixels." in text
-    assert "two images of a source; besides" in text
+    assert "images by lot; besides" in text
     assert "Left out" not in text
 
 

@@ -23,6 +23,15 @@ def test_separable_classes_are_separated(method):
     assert fitted.predict_proba(vectors[80:]).sum(1) == pytest.approx(1)
 
 
+def test_untrained_networks_take_turns_and_each_is_measured():
+    few = [[curves.CurvePoint(9, (float(n),), 50)] for n in range(5)]
+    assert curves.several_networks(few)[0].errors == (0.0, 1.0, 2.0, 3.0, 4.0)
+    many = [[curves.CurvePoint(9, tuple(10.0 * n + d for d in range(7)), 50)] for n in range(2)]
+    joined = curves.several_networks(many)[0]
+    assert joined.errors == (0.0, 11.0, 2.0, 13.0, 4.0, 15.0, 6.0)
+    assert joined.standard_error > many[0][0].standard_error
+
+
 def test_shuffled_labels_give_chance():
     vectors, labels = cloud(n=400, apart=3.0)
     rng = np.random.default_rng(1)

@@ -11,7 +11,12 @@ from skylobe.models.inputs import images_for
 from skylobe.models.loading import as_model, untrained
 from skylobe.models.model import Model
 from skylobe.scores import draws
-from skylobe.scores.curves import CurvePoint, label_curves
+from skylobe.scores.curves import CurvePoint, label_curves, several_networks
+
+UNTRAINED, N_UNTRAINED = (
+    "untrained",
+    5,
+)  # networks, so that one lucky set of weights decides nothing
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,8 @@ class ProbeSettings:
         n_views: 1, or 8 to average over quarter turns and mirror images.
         n_seeds: Draws of each count of labels.
         method: logistic, or sgd as in the paper's Table 5.
-        baseline: Also measure an untrained encoder of the same shape, with as many views.
+        baseline: Also measure untrained encoders of the same shape, five of them in turn, with as many
+            views.
     """
 
     n_views: Literal[1, 8] = 1
@@ -57,9 +63,14 @@ def probe(
     trained = as_model(model)
     image_set = images_for(trained.preprocessing, labelled)
     draws.train_and_test(image_set)  # refuses sets that cannot be probed before embedding
-    models = [trained, untrained(trained)] if asked.baseline else [trained]
+    n_untrained = N_UNTRAINED if asked.baseline else 0
+    named = {f"{UNTRAINED} {seed}": untrained(trained, seed) for seed in range(n_untrained)}
     vectors = {
-        one.name: embed(one, image_set, n_views=asked.n_views, progress=progress).vectors
-        for one in models
+        name: embed(one, image_set, n_views=asked.n_views, progress=progress).vectors
+        for name, one in {trained.name: trained, **named}.items()
     }
-    return label_curves(image_set, vectors, n_labels, n_seeds=asked.n_seeds, method=asked.method)
+    points = label_curves(image_set, vectors, n_labels, n_seeds=asked.n_seeds, method=asked.method)
+    found = {trained.name: points[trained.name]}
+    if named:
+        found[UNTRAINED] = several_networks([points[name] for name in named])
+    return found

@@ -35,7 +35,8 @@ def probe_command(
         n_views: 1, or 8 to average over quarter turns and mirror images.
         n_seeds: Draws of each count of labels.
         method: logistic, or sgd as in the paper's Table 5.
-        baseline: Also measure an untrained encoder of the same shape, with as many views.
+        baseline: Also measure untrained encoders of the same shape, five of them in turn, with as many
+            views.
         options: Of the set, such as --options.subset confident.
         out: CSV file to write the same numbers to.
     """

@@ -118,7 +118,7 @@ def describe(
 def _method(config: PretrainConfig, corpus: dict[str, Any]) -> str:
     """Say what was learnt from."""
     pair = (
-        "two images of a source"
+        f"two views of a source, each of one of its {corpus['images'] // corpus['sources']} images by lot"
         if corpus["images"] > corpus["sources"]
         else "two random views of an image"
     )

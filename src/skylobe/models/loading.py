@@ -95,8 +95,13 @@ def _load(name_or_path: str | Path, revision: str | None) -> Model:
     return load_folder(folder)
 
 
-def untrained(model: Model) -> Model:
-    """Give an untrained model of the same shape, preprocessing and device."""
+def untrained(model: Model, seed: int = 0) -> Model:
+    """Give an untrained model of the same shape, preprocessing and device.
+
+    Args:
+        model: Whose shape.
+        seed: Of the random weights.
+    """
     device = next(model.encoder.parameters()).device
-    encoder = build_encoder(model.encoder.config).to(device).eval()
+    encoder = build_encoder(model.encoder.config, seed=seed).to(device).eval()
     return dataclasses.replace(model, name="untrained", encoder=encoder, provenance={}, card="")

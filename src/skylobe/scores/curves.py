@@ -3,7 +3,7 @@
 import csv
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -117,6 +117,29 @@ def label_curves(
         )
         for name, found in vectors.items()
     }
+
+
+def several_networks(curves: Sequence[Sequence[CurvePoint]]) -> list[CurvePoint]:
+    """Join the curves of networks that differ in their random weights, so that errors carry their spread.
+
+    Args:
+        curves: Of each network, with the same counts and draws.
+
+    Returns:
+        A point per count: each draw of labels measured with one of the networks in turn, and each network
+        at least once.
+
+    >>> one, other = ([CurvePoint(6, errors, 50)] for errors in ((1.0, 2.0, 3.0), (4.0, 5.0, 6.0)))
+    >>> several_networks([one, other])[0].errors
+    (1.0, 5.0, 3.0)
+    """
+    joined = []
+    for points in zip(*curves, strict=True):
+        draws = len(points[0].errors)
+        turns = range(max(draws, len(points)))
+        errors = tuple(points[n % len(points)].errors[n % draws] for n in turns)
+        joined.append(replace(points[0], errors=errors))
+    return joined
 
 
 def curve(

@@ -49,6 +49,7 @@ def write_mosaic(folder: Path, field: str) -> None:
             pixels += peak * np.exp(-((column - x) ** 2 + (row - y - up) ** 2) / 20)
     pixels[:, :5] = np.nan
     header = sky(field).to_header()
+    header["BUNIT"] = "JY/BEAM"
     fits.writeto(folder / f"{field}_image.fits", pixels[None, None].astype(np.float32), header)
 
 
@@ -80,7 +81,7 @@ def test_each_classified_source_is_cut_out_with_its_label(root: Path):
     assert loaded.source_ids.tolist() == [one[2] for one in expected]
     assert [loaded.class_names[label] for label in loaded.labels] == [one[3] for one in expected]
     assert loaded.class_names == ("FRI", "FRII")
-    assert loaded.images.shape == (5, 1, 114, 114)
+    assert loaded.images.shape == (5, 1, 246, 246)
     assert loaded.pixel_scale == pytest.approx(SCALE, rel=1e-4)
     assert loaded.columns["field"].tolist() == ["COSMOS"] * 3 + ["XMMLSS"] * 2
     assert loaded.columns["vote_fraction"].tolist() == [one[4] for one in expected]
@@ -91,8 +92,8 @@ def test_the_source_is_in_the_middle_and_north_is_up(root: Path):
     loaded = datasets.load("mightee", root=root)
     for image in loaded.images[:, 0].numpy():
         row, column = np.unravel_index(image.argmax(), image.shape)
-        assert abs(row - (57 + 12)) <= 1  # the brighter lobe
-        assert abs(column - 57) <= 1
+        assert abs(row - (123 + 12)) <= 1  # the brighter lobe
+        assert abs(column - 123) <= 1
     upper = sky("COSMOS").celestial.pixel_to_world(120.0, 152.0)
     assert upper.dec > loaded.positions[0].dec
     assert loaded.positions[0].separation(upper).arcsec == pytest.approx(12 * SCALE, rel=1e-3)
@@ -104,6 +105,30 @@ def test_the_encoder_sees_the_same_sky_as_on_first(root: Path):
     seen = prepare(loaded.images, grid, pixel_scale=loaded.pixel_scale)[0, 0].numpy()
     bright = np.unravel_index(seen.argmax(), seen.shape)
     assert bright[0] - 35 == pytest.approx(12 * SCALE / 1.8, abs=1)
+
+
+def test_nothing_that_the_encoder_sees_is_cut_off_by_the_circle(root: Path):
+    with fits.open(root / "mightee" / "COSMOS_image.fits", mode="update") as hdus:
+        # 55 pixels to the east and north: 86″ away, in the corner of the encoder's 126″
+        hdus[0].data[0, 0, 330 + 55, 300 - 55] = 1.5e-4
+    loaded = datasets.load("mightee", root=root)
+    image = loaded.images[loaded.source_ids.tolist().index("J100020.00+021400.0"), 0].numpy()
+    assert image[123 + 50 : 123 + 60, 123 - 60 : 123 - 50].max() > 0
+    assert image[:30, :30].max() == 0  # outside the circle of 270″
+    assert loaded.width == 270.0
+
+
+def test_the_mosaic_is_read_as_every_tile_is(root: Path):
+    path = root / "mightee" / "XMMLSS_image.fits"
+    expected = mightee.load(None, root)
+    with fits.open(path, mode="update") as hdus:
+        hdus[0].data *= 1e6
+        hdus[0].header["BUNIT"] = "uJy/beam"
+    again = mightee.load(None, root)
+    assert (again.images == expected.images).float().mean() > 0.999
+    fits.setval(path, "BTYPE", value="rms")
+    with pytest.raises(DataError, match=r"no image of Stokes I"):
+        mightee.load(None, root)
 
 
 def test_subsets_are_by_the_share_of_the_votes(root: Path):
@@ -132,7 +157,7 @@ def test_what_there_is_not(root: Path, monkeypatch: pytest.MonkeyPatch):
 def test_a_truncated_mosaic_is_named(root: Path):
     path = root / "mightee" / "COSMOS_image.fits"
     path.write_bytes(path.read_bytes()[:50_000])
-    with pytest.raises(DataError, match=r"COSMOS_image\.fits: truncated"):
+    with pytest.raises(DataError, match=r"COSMOS_image\.fits: cannot be read"):
         mightee.load(None, root)
 
 

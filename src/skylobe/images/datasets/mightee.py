@@ -1,10 +1,10 @@
 """MIGHTEE: 117 FRI and FRII galaxies in MeerKAT's Early Science mosaics, classified by five experts.
 
-Contents: cut-outs of 114 pixels at about 1.1″, made here from the mosaics of the COSMOS and XMM-LSS fields
-and normalised on loading. The folder ``mightee`` holds the classifications of the record and, of the
-survey's release, each field's mosaic and source catalogue, named as the authors' code has them:
-``zooniverse_mightee_classifications.parquet``, ``COSMOS_image.fits``, ``COSMOS_source_catalogue.fits`` and
-the same two of ``XMMLSS``.
+Contents: cut-outs of 270″ at about 1.1″ per pixel, made here from the mosaics of the COSMOS and XMM-LSS
+fields and normalised on loading over that angle, as every other set. The folder ``mightee`` holds the
+classifications of the record and, of the survey's release, each field's mosaic and source catalogue, named
+as the authors' code has them: ``zooniverse_mightee_classifications.parquet``, ``COSMOS_image.fits``,
+``COSMOS_source_catalogue.fits`` and the same two of ``XMMLSS``.
 Classes: FRI 45, FRII 72, by majority; point sources and unsure ones are left out. Subsets by the share of
 the votes: ``confident`` above 0.65, ``uncertain`` up to it.
 Splits: none is published; the paper draws 30 % for testing, stratified, anew for each seed.
@@ -12,13 +12,13 @@ Licence: that of the record and of the survey's release.
 Known overlaps: not looked for; both fields lie in the sky that FIRST mapped.
 
 This loader follows what is published about the data and has not met the real record.
-Deviation: the images are normalised as every other set's; the authors' code divides by the peak minus 3σ
-without subtracting 3σ, and does not clip a circle.
+Deviation: the images are normalised as every other set's, in a circle of 270″, of which the encoder sees
+the inner 126″; the authors' cut-outs have 114 pixels, as wide as the encoder sees, and their code divides
+by the peak minus 3σ without subtracting 3σ, and does not clip a circle.
 
 Source: paper, Section 3.4; doi:10.5281/zenodo.8188867; Heywood et al. 2022.
 """
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,25 +26,22 @@ from typing import Any
 import numpy as np
 import torch
 from astropy.coordinates import SkyCoord
-from astropy.io import fits
-from astropy.nddata import Cutout2D, NoOverlapError
-from astropy.utils.exceptions import AstropyWarning
-from astropy.wcs import WCS
-from astropy.wcs.utils import proj_plane_pixel_scales
 from numpy.typing import NDArray
 
 from skylobe.core import downloads
-from skylobe.core.errors import ConfigError, DataError
+from skylobe.core.errors import ConfigError, DataError, OutsideFootprintError
 from skylobe.core.tables import Catalogue, read_catalogue
+from skylobe.images.cutting import WIDTH, width_in_pixels
 from skylobe.images.image_set import ImageSet
 from skylobe.images.normalise import normalise
+from skylobe.sky import surveys
+from skylobe.sky.services.mosaics import Mosaics
 from skylobe.sky.table_positions import icrs_of
 
 FIELDS = ("COSMOS", "XMMLSS")
 CLASSES = ("FRI", "FRII")
 SUBSETS = ("confident", "uncertain")
 CERTAIN = 0.65  # share of the votes above which the authors call a classification certain
-WIDTH_PIX = 114  # as wide on the sky as the 70 pixels of FIRST that the paper's encoder sees
 LABELS = "zooniverse_mightee_classifications.parquet"
 HOME = "doi:10.5281/zenodo.8188867 and the survey's Early Science release (mighteesurvey.org)"
 
@@ -89,7 +86,10 @@ def load(
     if subset not in (None, *SUBSETS):
         raise ConfigError(f"mightee has no subset {subset!r}; choose {' or '.join(SUBSETS)}.")
     votes = _classified(downloads.require(f"mightee/{LABELS}", root, home=HOME), subset)
-    fields = [_field(name, votes, root) for name in FIELDS]
+    fields: list[MosaicField] = []
+    for name in FIELDS:
+        scale = fields[0].pixel_scale if fields else None
+        fields.append(_field(name, votes, root, scale))
     ids = [source_id for field in fields for source_id in field.source_ids]
     _check(ids, votes, fields)
     degrees = [(one.positions.ra.deg, one.positions.dec.deg) for one in fields]
@@ -105,6 +105,7 @@ def load(
             *(np.concatenate(part) for part in zip(*degrees, strict=True)), unit="deg"
         ),
         pixel_scale=fields[0].pixel_scale,
+        width=WIDTH,
         survey="MIGHTEE",
         citation="Slijepcevic et al. 2024, doi:10.5281/zenodo.8188867; images: Heywood et al. 2022",
         licence="see doi:10.5281/zenodo.8188867 and mighteesurvey.org",
@@ -143,8 +144,10 @@ def _require_columns(table: Catalogue, names: tuple[str, ...], path: Path) -> No
         )
 
 
-def _field(name: str, votes: dict[str, tuple[str, float]], root: Path | None) -> MosaicField:
-    """Cut the classified sources of one field out of its mosaic."""
+def _field(
+    name: str, votes: dict[str, tuple[str, float]], root: Path | None, scale: float | None
+) -> MosaicField:
+    """Cut the classified sources of one field out of its mosaic, on pixels of a scale or its own."""
     path = downloads.require(f"mightee/{name}_source_catalogue.fits", root, home=HOME)
     mosaic = downloads.require(f"mightee/{name}_image.fits", root, home=HOME)
     catalogue = read_catalogue(path)
@@ -152,49 +155,31 @@ def _field(name: str, votes: dict[str, tuple[str, float]], root: Path | None) ->
     ids = catalogue["NAME"].names()
     rows = np.flatnonzero([one in votes for one in ids])
     positions = icrs_of(catalogue, catalogue["RA"], catalogue["DEC"])[rows]
-    images, pixel_scale = _cut(mosaic, ids[rows].tolist(), positions)
+    images, pixel_scale = _cut(mosaic, ids[rows].tolist(), positions, scale)
     return MosaicField(images, ids[rows].tolist(), positions, pixel_scale)
 
 
 def _cut(
-    mosaic: Path, source_ids: list[str], positions: SkyCoord
+    path: Path, source_ids: list[str], positions: SkyCoord, scale: float | None
 ) -> tuple[list[NDArray[Any]], float]:
     """Give the normalised cut-outs and the mosaic's arcsec per pixel; beyond its edge is blank sky."""
-    plane, wcs = _read_mosaic(mosaic)
-    images = [
-        _image(mosaic, plane, wcs, source_id, position)
-        for source_id, position in zip(source_ids, positions, strict=True)
-    ]
-    return images, float(np.mean(proj_plane_pixel_scales(wcs)) * 3600)
-
-
-def _read_mosaic(path: Path) -> tuple[NDArray[Any], WCS]:
-    """Open a mosaic without reading it, as only the cut-outs' pixels are needed."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AstropyWarning)  # dates and old keywords
-            with fits.open(path, memmap=True) as hdus:
-                wcs, data = WCS(hdus[0].header).celestial, hdus[0].data
-    except Exception as error:
-        reason = " ".join(str(error).split())[:120]
-        raise DataError(
-            f"{path}: truncated or not FITS ({reason}); get it from {HOME} again."
-        ) from None
-    if data is None or not wcs.has_celestial:
-        raise DataError(f"{path}: holds no map of the sky; get it from {HOME} again.")
-    return data.reshape(data.shape[-2:]), wcs  # frequency and Stokes have length one
-
-
-def _image(
-    mosaic: Path, plane: NDArray[Any], wcs: WCS, source_id: str, position: SkyCoord
-) -> NDArray[Any]:
-    try:
-        cutout = Cutout2D(plane, position, WIDTH_PIX, wcs, mode="partial", fill_value=np.nan)
-    except NoOverlapError:
-        raise DataError(
-            f"{mosaic}: does not show {source_id}; take mosaic and catalogue of the same field."
-        ) from None
-    return normalise(cutout.data.astype(np.float32), width_pix=WIDTH_PIX, source_id=source_id)
+    mosaic = Mosaics(path)
+    own = mosaic.tiles[0].scale
+    scale = own if scale is None else scale
+    width_pix = width_in_pixels([(2, 2)], scale)
+    images = []
+    for source_id, position in zip(source_ids, positions, strict=True):
+        asked: dict[str, Any] = {"min_finite": 0.0, "source_id": source_id}
+        try:
+            pixels = mosaic.cutout(
+                position, surveys.get("mightee"), width_pix, scale, **asked
+            ).pixels
+        except OutsideFootprintError:
+            raise DataError(
+                f"{path}: does not show {source_id}; take mosaic and catalogue of the same field."
+            ) from None
+        images.append(normalise(pixels, width_pix=width_pix, source_id=source_id))
+    return images, own
 
 
 def _check(ids: list[str], votes: dict[str, tuple[str, float]], fields: list[MosaicField]) -> None:
