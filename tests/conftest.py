@@ -123,5 +123,5 @@ def client(state):
 
     from skylobe.app.serving import build
 
-    with TestClient(build(state), raise_server_exceptions=False) as client:
+    with TestClient(build(state, hosts=("testserver",)), raise_server_exceptions=False) as client:
         yield client

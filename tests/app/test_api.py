@@ -3,6 +3,7 @@
 import base64
 import io
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,12 +13,16 @@ from starlette.testclient import TestClient
 
 from app.small_index import N, name
 from conftest import lobes
+from search.making import embeddings_of, small_model
 from skylobe.app import limits
 from skylobe.app.serving import build
-from skylobe.core.errors import DataError
+from skylobe.app.state import open_state
+from skylobe.core.errors import ConfigError, DataError
 from skylobe.core.table_formats import FORMATS
 from skylobe.core.tables import read_catalogue
-from skylobe.search import export
+from skylobe.search import export, latent_map
+from skylobe.search.queries import Doors
+from skylobe.search.store import SourceIndex
 
 
 def search(client, *like, **more):
@@ -177,8 +182,8 @@ def test_a_polygon_holds_what_lies_inside(client, state):
 
 
 def test_without_a_map_the_rest_works(state):
-    state.view = None
-    client = TestClient(build(state))
+    state._newest = replace(state._newest, view=None)
+    client = TestClient(build(state, hosts=("testserver",)))
     assert client.get("/api/map").json()["error"].startswith("The index has no map")
     assert search(client, name(1)).json()["answers"][0]["x"] is None
 
@@ -242,3 +247,44 @@ def test_too_much_at_once_is_refused(client):
     assert "MB" in sent.json()["error"]
     many = (b"\0" * 1_000_000 for _ in range(20))  # without an announced length
     assert client.post("/api/uploads", content=many).status_code in (413, 422)
+
+
+def test_an_index_that_is_replaced_or_grows_is_served_on(tmp_path):
+    """Rows of a request are those of the index that it began with; the next request sees the new one."""
+    first, second = lobes(8, name="first"), lobes(6, name="second")
+    made = SourceIndex.create(tmp_path / "index", first, embeddings_of(first), small_model())
+    latent_map.of_index(made, method="pca")
+    state = open_state(SourceIndex(tmp_path / "index"), lambda one: Doors(one, small_model))
+    with TestClient(build(state, hosts=("testserver",)), raise_server_exceptions=False) as client:
+        assert client.get("/api/index").json()["sources"] == 8
+        assert search(client, "first-1").status_code == 200
+        SourceIndex.create(
+            tmp_path / "index", second, embeddings_of(second), small_model(), replace=True
+        )
+        assert client.get("/api/index").json()["sources"] == 6
+        assert search(client, "second-1").status_code == 200
+        assert client.get("/api/thumbnail", params={"id": "second-2"}).status_code == 200
+        assert search(client, "first-1").status_code == 422
+        grown = SourceIndex(tmp_path / "index")
+        grown.append(first, embeddings_of(first), small_model())
+        grown.delete(second.source_ids.tolist())
+        grown.rebuild()
+        assert client.get("/api/index").json()["data"] == ["second", "first"]
+        assert search(client, "first-1").status_code == 200
+
+
+def test_an_index_whose_mapped_sources_are_gone_is_served_and_mapped(tmp_path):
+    first, second = lobes(8, name="first"), lobes(6, name="second")
+    made = SourceIndex.create(tmp_path / "index", first, embeddings_of(first), small_model())
+    latent_map.of_index(made, method="pca")
+    made.delete(first.source_ids.tolist())
+    with pytest.raises(ConfigError, match="holds no sources; add some"):
+        open_state(SourceIndex(tmp_path / "index"), lambda one: Doors(one, small_model))
+    few = second.select([0, 1])
+    rest = second.select([2, 3, 4, 5])
+    for extra, has_map in ((few, False), (rest, True)):
+        made.append(extra, embeddings_of(extra), small_model())
+        state = open_state(SourceIndex(tmp_path / "index"), lambda one: Doors(one, small_model))
+        client = TestClient(build(state, hosts=("testserver",)))
+        assert client.get("/api/index").json()["has_map"] == has_map
+    assert set(latent_map.of_index(made, method="pca").ids) == set(second.source_ids)

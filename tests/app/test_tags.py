@@ -169,3 +169,11 @@ def test_a_file_names_its_format(tmp_path):
     TagStore(tmp_path / "tags.json").change(["a"], ["bent"])
     kept = json.loads((tmp_path / "tags.json").read_text())
     assert kept == {"format": 1, "sources": {"a": ["bent"]}}
+
+
+def test_a_file_of_tags_may_have_any_ending(tmp_path):
+    """The lock is another file, whatever this one is called."""
+    for file in ("x.lock", ".x.lock", "x"):
+        TagStore(tmp_path / file).change(["a"], ["one"])
+        TagStore(tmp_path / file).change(["b"], ["two"])
+        assert TagStore(tmp_path / file).all() == {"a": ("one",), "b": ("two",)}

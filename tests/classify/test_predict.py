@@ -1,3 +1,4 @@
+import threading
 import time
 import warnings
 from concurrent.futures import Executor
@@ -17,7 +18,8 @@ from skylobe.classify import predict as predicting
 from skylobe.classify.adapt import adapt
 from skylobe.classify.classifier import Classifier
 from skylobe.classify.predict import predict_files as predict
-from skylobe.core.errors import ConfigError, DataError
+from skylobe.core import locks
+from skylobe.core.errors import ConfigError, DataError, StorageError
 from skylobe.core.tables import read_catalogue
 from skylobe.models.encoder import build_encoder
 from skylobe.models.model import Model
@@ -105,7 +107,7 @@ def test_other_settings_do_not_reuse_finished_parts(
 ):
     out = catalogue.parent / "out.csv"
     join = predicting.join
-    monkeypatch.setattr(predicting, "join", lambda parts, path, own: 1 / 0)
+    monkeypatch.setattr(predicting, "join", lambda parts, path, listing: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         predict(classifier, catalogue, out, level=0.8, pixel_scale=1.8)
     monkeypatch.setattr(predicting, "join", join)
@@ -209,3 +211,63 @@ def test_wrong_arguments_are_refused_before_any_work(classifier, catalogue: Path
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="holds no image"):
         predict(classifier, tmp_path / "empty", tmp_path / "out.csv")
+
+
+def test_a_stopped_run_looks_again_at_files_that_were_repaired(
+    classifier, catalogue: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(predicting, "PART", 2)
+    out, read, join = catalogue.parent / "out.csv", [], predicting.join
+    monkeypatch.setattr(predicting, "join", lambda parts, path, listing: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        predict(classifier, catalogue, out, pixel_scale=1.8)
+    monkeypatch.setattr(predicting, "join", join)
+    for broken in ("S2.fits", "S5.fits"):
+        (catalogue.parent / broken).write_bytes((catalogue.parent / "S0.fits").read_bytes())
+    original = predicting.read_image
+    monkeypatch.setattr(
+        predicting, "read_image", lambda path: (read.append(path.name), original(path))[1]
+    )
+    assert predict(classifier, catalogue, out, pixel_scale=1.8).n_failed == 0
+    assert sorted(read) == ["S2.fits", "S3.fits", "S4.fits", "S5.fits"], "the parts of both alone"
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut", "of others"])
+def test_parts_that_are_not_whole_are_never_joined(
+    classifier, catalogue: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+):
+    monkeypatch.setattr(predicting, "PART", 4)
+    out, join = catalogue.parent / "out.csv", predicting.join
+
+    def spoilt(parts: list[Path], *rest: object) -> object:
+        if damage == "gone":
+            parts[1].unlink()
+        elif damage == "cut":
+            parts[1].write_bytes(parts[1].read_bytes()[:100])
+        else:
+            parts[1].write_bytes(parts[0].read_bytes())
+        return join(parts, *rest)
+
+    monkeypatch.setattr(predicting, "join", spoilt)
+    with pytest.raises(StorageError, match="run the same command again"):
+        predict(classifier, catalogue, out, pixel_scale=1.8)
+    assert not out.exists()
+    monkeypatch.setattr(predicting, "join", join)
+    if damage != "of others":  # which no accident makes
+        assert predict(classifier, catalogue, out, pixel_scale=1.8).n_sources == 10
+
+
+def test_an_output_that_another_process_writes_is_refused(classifier, catalogue: Path):
+    out, told = catalogue.parent / "out.csv", []
+
+    def second() -> None:
+        try:
+            predict(classifier, catalogue, out, pixel_scale=1.8)
+        except StorageError as error:
+            told.append(str(error))
+
+    with locks.holding(out):
+        other = threading.Thread(target=second)
+        other.start()
+        other.join()
+    assert "another process is writing" in told[0]

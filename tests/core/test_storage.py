@@ -1,6 +1,7 @@
 import errno
 import hashlib
 import http.server
+import signal
 import subprocess
 import sys
 import threading
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from skylobe.core import downloads, storage
+from skylobe.core import downloads, locks, storage
 from skylobe.core.errors import ChecksumError, StorageError, UnavailableError
 
 CONTENT = bytes(range(256)) * 400
@@ -165,15 +166,131 @@ def test_a_lock_is_held_by_one_and_waited_for(tmp_path):
     path, order = tmp_path / ".lock", []
 
     def second():
-        with storage.lock(path, wait=True):
+        with locks.lock(path, wait=True):
             order.append("second")
 
     waiting = threading.Thread(target=second)
-    with storage.lock(path, wait=False):
-        with pytest.raises(StorageError, match="another process"), storage.lock(path, wait=False):
+    with locks.lock(path, wait=False):
+        with pytest.raises(StorageError, match="another process"), locks.lock(path, wait=False):
             pass
         waiting.start()
         time.sleep(0.1)
         order.append("first")
     waiting.join(timeout=10)
     assert order == ["first", "second"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such lock")
+def test_threads_that_wait_hold_a_place_one_after_another_and_leave_nothing(tmp_path):
+    counted = tmp_path / "count"
+    counted.write_text("0")
+
+    def add() -> None:
+        for _ in range(25):
+            with locks.holding(counted, wait=True), locks.holding(counted):  # twice in a thread
+                found = int(counted.read_text())
+                time.sleep(0)
+                counted.write_text(str(found + 1))
+
+    threads = [threading.Thread(target=add) for _ in range(4)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert counted.read_text() == "100"
+    assert [one.name for one in tmp_path.iterdir()] == ["count"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from skylobe.core import locks, storage
+place = Path(sys.argv[1])
+with locks.holding(place), getattr(storage, sys.argv[2])(place):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
+@pytest.mark.parametrize("writer", ["write_atomically", "write_folder_atomically"])
+def test_the_next_process_cleans_up_after_a_killed_one_and_after_nobody_else(tmp_path, writer):
+    place = tmp_path / "made"
+    command = [sys.executable, "-c", KILLED, str(place), writer]
+    killed = subprocess.run(command, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.iterdir())) == 2, "a lock and a scratch folder"
+    own = tmp_path / ".made-notes.skylobe"
+    own.mkdir()
+    storage._clean.cache_clear()
+    with storage.write_atomically(tmp_path / "other") as alive:
+        storage._clean.cache_clear()
+        with locks.holding(place), storage.write_folder_atomically(place) as new:
+            (new / "a").write_text("a")
+        assert alive.exists()
+    assert {one.name for one in tmp_path.iterdir()} == {"made", "other", own.name}
+
+
+def test_a_folder_is_replaced_in_two_steps_where_it_cannot_be_in_one(tmp_path, monkeypatch):
+    """A process killed between the two steps is mended by the next."""
+    monkeypatch.setattr(storage, "swap", lambda one, other: False)
+    place = tmp_path / "made"
+    for text in ("old", "new"):
+        with storage.write_folder_atomically(place) as new:
+            (new / "a").write_text(text)
+    assert (place / "a").read_text() == "new"
+    scratch = tmp_path / f".made-{storage._HERE}-abcdefgh.skylobe"
+    (scratch / "old").mkdir(parents=True)
+    place.rename(scratch / "old" / "made")
+    storage._clean.cache_clear()
+    storage.write_json(tmp_path / "other.json", 1)
+    assert (place / "a").read_text() == "new"
+    assert not scratch.exists()
+
+
+def test_files_that_are_kept_come_along_and_the_old_ones_are_not_touched(tmp_path, monkeypatch):
+    place = tmp_path / "made"
+    (place / "deep").mkdir(parents=True)
+    (place / "deep" / "own").write_text("own")
+    (place / "a").write_text("old")
+
+    def fail_halfway() -> None:
+        with storage.write_folder_atomically(place, keep=True) as new:
+            storage.write_json(new / "a", "half")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail_halfway()
+    assert (place / "a").read_text() == "old"
+    for inside in (False, True):  # a folder that somebody is in stays the folder it is
+        if inside:
+            monkeypatch.chdir(place)
+        number = place.stat().st_ino
+        with storage.write_folder_atomically(place, keep=True) as new:
+            storage.write_json(new / "a", "new")
+        assert (place / "a").read_text() == '"new"\n'
+        assert (place / "deep" / "own").read_text() == "own"
+        assert (place.stat().st_ino == number) == inside
+
+
+def test_two_that_fetch_one_file_ask_once(server):
+    found = []
+    both = [
+        threading.Thread(
+            target=lambda: found.append(downloads.fetch("a/data.bin", server, CHECKSUM))
+        )
+        for _ in range(2)
+    ]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    assert len(Server.requests) == 1
+    assert [one.read_bytes() for one in found] == [CONTENT] * 2
+
+
+def test_an_answer_that_is_no_answer_is_one_sentence(server, monkeypatch):
+    monkeypatch.setattr(
+        Server, "send_response", lambda self, code: self.wfile.write(b"gibberish\n")
+    )
+    with pytest.raises(UnavailableError, match="no connection"):
+        downloads.fetch("data.bin", server, CHECKSUM)

@@ -14,6 +14,7 @@ import torch
 from conftest import lobes
 from skylobe.core.errors import CheckpointError, CollapseError, ConfigError, DeviceMemoryError
 from skylobe.learning.feeding import image_rows
+from skylobe.learning.journal import journal
 from skylobe.learning.loop import STATE_FILE, Trainer
 from skylobe.learning.methods import build_method
 from skylobe.learning.monitor import monitor_steps
@@ -258,3 +259,13 @@ def test_the_loss_falls_and_features_do_not_collapse(tmp_path):
     images = (lobes(40, seed=5).images.float() / 255 - 0.1) / 0.2
     vectors = features(run.method.encoder, images[:, :, 16:64, 16:64]).numpy()
     assert feature_spread(vectors) > 0.05
+
+
+def test_a_log_with_an_empty_or_half_written_line_is_gone_on_with(tmp_path):
+    (tmp_path / "log.csv").write_text(
+        "step,name,value\n1,loss,0.5\n\n2,loss,0.4\nx,loss\n2,rate,0.1"
+    )
+    with journal(tmp_path, 2, active=True) as write:
+        write(3, {"loss": 0.3})
+    kept = (tmp_path / "log.csv").read_text().split()
+    assert kept == ["step,name,value", "1,loss,0.5", "2,loss,0.4", "3,loss,0.3"]

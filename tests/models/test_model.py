@@ -80,5 +80,5 @@ def test_a_damaged_folder_names_the_file(model, tmp_path, name, damage):
 def test_weights_of_another_network_are_refused(model, tmp_path):
     folder = save_model(model, tmp_path / "m")
     safetensors.torch.save_file({"conv1.weight": torch.zeros(1)}, folder / "model.safetensors")
-    with pytest.raises(CheckpointError, match="different models"):
+    with pytest.raises(CheckpointError, match="saved with the others"):
         load_model(folder)

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +15,8 @@ from hypothesis import strategies as st
 
 from conftest import lobes
 from search.making import embeddings_of, small_model
-from skylobe.core.errors import ConfigError, DataError
+from skylobe.core.errors import ConfigError, DataError, StorageError
+from skylobe.images.image_set import ImageSet
 from skylobe.search.exact import Index
 from skylobe.search.store import SourceIndex
 
@@ -189,3 +192,33 @@ def test_embeddings_of_another_set_are_refused(tmp_path):
         SourceIndex.create(
             tmp_path / "i", lobes(5), embeddings_of(lobes(5, name="x")), small_model()
         )
+
+
+def test_two_that_append_at_once_lose_and_double_nothing(tmp_path, synthetic):
+    """Each looks at what the other has written; one index is opened before either writes."""
+    made = SourceIndex.create(tmp_path / "a", synthetic, embeddings_of(synthetic), small_model())
+    opened = [SourceIndex(tmp_path / "a") for _ in range(3)]
+    sets = [lobes(5, name="one"), lobes(6, name="two"), lobes(5, name="one")]
+    refused = []
+
+    def append(index: SourceIndex, images: ImageSet) -> None:
+        while True:
+            try:
+                return index.append(images, embeddings_of(images), small_model())
+            except StorageError:  # another is writing
+                time.sleep(0.01)
+            except DataError as error:
+                return refused.append(str(error))
+
+    threads = [
+        threading.Thread(target=append, args=pair) for pair in zip(opened, sets, strict=True)
+    ]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    made = SourceIndex(tmp_path / "a")
+    assert len(made) == len(set(made.ids.tolist())) == len(synthetic) + 11
+    assert set(made.note.data) == {"synthetic", "one", "two"}
+    assert len(refused) == 1
+    assert "would be in it twice" in refused[0]

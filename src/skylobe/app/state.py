@@ -1,10 +1,9 @@
 """What the server knows: the index, its map, the tags, the latest uploads; and how sources are told."""
 
-import secrets
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -13,75 +12,90 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from jaxtyping import Int
 
-from skylobe.app import limits, pictures
+from skylobe.app import pictures
 from skylobe.app.links import links
 from skylobe.app.mapping import MapView
 from skylobe.app.proposals import Proposer
 from skylobe.app.schema import SourceFacts
+from skylobe.app.served import UPLOADED, Served, Uploads, stamp_of
 from skylobe.app.tags import TagStore
 from skylobe.app.uploads import read_upload, shown_name
-from skylobe.core.errors import ConfigError, DataError
-from skylobe.search.map_record import FOLDER, NOTE
+from skylobe.core.errors import ConfigError, DataError, SkylobeError
 from skylobe.search.queries import Doors, Query
 from skylobe.search.store import SourceIndex
 
-UPLOADED = "upload:"
 TOLD = ("id", "ra", "dec", "size_arcsec", "label")  # columns that a source tells by their own names
 
 
-class Uploads:
-    """The latest images that were sent, as queries; older ones are forgotten."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[str, Query] = OrderedDict()
-        self._changing = threading.Lock()
-
-    def keep(self, query: Query) -> str:
-        """Keep a query, and give the term that it is asked with."""
-        term = UPLOADED + secrets.token_urlsafe(12)
-        with self._changing:
-            self._kept[term] = query
-            if len(self._kept) > limits.UPLOADS_KEPT:
-                self._kept.popitem(last=False)
-        return term
-
-    def find(self, term: str) -> Query:
-        """Give a query that is kept.
-
-        Raises:
-            DataError: If it was forgotten.
-        """
-        with self._changing:
-            if term not in self._kept:
-                raise DataError("The image that was sent is no longer kept; send it again.")
-            self._kept.move_to_end(term)
-            return self._kept[term]
-
-
-@dataclass
 class State:
-    """One index and all around it.
+    """One index and all around it; a request sees the index as it was when the request came.
 
     Args:
-        doors: The index, and the ways into it.
+        index: What is served.
+        make_doors: Makes the ways into it.
         tags: What its sources are called.
         survey: Where the images of other positions come from; ``None`` for nowhere.
-        view: Its map; ``None`` where there is none.
     """
 
-    doors: Doors
-    tags: TagStore
-    survey: str | None = None
-    view: MapView | None = None
-    uploads: Uploads = field(default_factory=Uploads)
+    def __init__(
+        self,
+        index: SourceIndex,
+        make_doors: Callable[[SourceIndex], Doors],
+        tags: TagStore,
+        survey: str | None = None,
+    ) -> None:
+        self.tags, self.survey = tags, survey
+        self._make_doors, self._opening = make_doors, threading.Lock()
+        self._newest = Served.of(make_doors(index), stamp_of(index), Uploads())
+        self._seen: ContextVar[Served] = ContextVar("served")
 
-    def __post_init__(self) -> None:
-        self.proposer = Proposer(self.index)
+    def look(self) -> Served:
+        """Give the newest state of the index, opened again if its files are others than before."""
+        with self._opening:
+            before = self._newest
+            index = before.doors.index
+            stamp = stamp_of(index)
+            if stamp not in (None, before.stamp):
+                with suppress(SkylobeError):  # it is being made: what was opened goes on
+                    found = SourceIndex(index.place, device=index.device)
+                    is_alike = found.note.fingerprint == index.note.fingerprint
+                    kept = before.uploads if is_alike else Uploads()  # vectors of another model
+                    self._newest = Served.of(self._make_doors(found), stamp, kept)
+            return self._newest
+
+    def see(self, served: Served) -> None:
+        """Have this request, and the threads that work for it, see a state of the index to its end."""
+        self._seen.set(served)
+
+    @property
+    def now(self) -> Served:
+        """What this request sees."""
+        return self._seen.get(self._newest)
+
+    @property
+    def doors(self) -> Doors:
+        """The ways into the index."""
+        return self.now.doors
 
     @property
     def index(self) -> SourceIndex:
         """The index."""
-        return self.doors.index
+        return self.now.doors.index
+
+    @property
+    def view(self) -> MapView | None:
+        """Its map; ``None`` where there is none."""
+        return self.now.view
+
+    @property
+    def proposer(self) -> Proposer:
+        """What learns from the tags."""
+        return self.now.proposer
+
+    @property
+    def uploads(self) -> Uploads:
+        """The latest images that were sent."""
+        return self.now.uploads
 
     def query(self, term: str) -> Query:
         """Read a term of a search; no file is looked at, whatever it says.
@@ -166,14 +180,9 @@ def open_state(
             "Name a file for the tags with tags=FILE; an object store cannot keep them."
         )
     folder = index.folder.resolve()
-    has_map = (folder / FOLDER / NOTE).is_file()
-    return State(
-        doors=make_doors(index),
-        # not inside: replacing an index replaces its folder
-        tags=TagStore(tags or folder.with_name(f"{folder.name}.tags.json")),
-        survey=survey,
-        view=MapView.of(index) if has_map else None,
-    )
+    # not inside: replacing an index replaces its folder
+    store = TagStore(tags or folder.with_name(f"{folder.name}.tags.json"))
+    return State(index, make_doors, store, survey)
 
 
 def number(value: float | np.floating[Any]) -> float | None:

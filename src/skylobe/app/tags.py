@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from skylobe.app import limits
-from skylobe.core import storage
+from skylobe.core import locks, storage
 from skylobe.core.errors import ConfigError, DataError
 
 FORMAT = 1
@@ -76,11 +76,9 @@ class TagStore:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """Let one change happen at a time, in this process and among others."""
-        with self._changing:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with storage.lock(self.path.with_suffix(".lock"), wait=True):
-                self._refresh()
-                yield
+        with self._changing, locks.holding(self.path, wait=True):
+            self._refresh()
+            yield
 
     def _write(self, tagged: dict[str, tuple[str, ...]]) -> None:
         if len({tag for tags in tagged.values() for tag in tags}) > limits.TAGS:

@@ -1,6 +1,7 @@
 """A few labels to a classifier, for whatever time there is."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,6 +9,7 @@ from skylobe.classify import adapt
 from skylobe.classify import finetune as tuning
 from skylobe.classify.classifier import Classifier, save_classifier
 from skylobe.classify.settings import AdaptConfig
+from skylobe.core import locks
 from skylobe.core.errors import ConfigError
 from skylobe.core.settings import from_dict, given, to_dict
 from skylobe.learning.recipes import finetune_recipe
@@ -50,6 +52,7 @@ def finetune(
         DataError: If the labels cannot be learnt from.
         ConfigError: If a setting is unknown or belongs to the other budget.
         TrainingError: If the loss is no longer a number.
+        StorageError: If another process writes to ``out``, or it cannot be written.
 
     >>> import numpy as np
     >>> from skylobe.images import datasets
@@ -64,13 +67,14 @@ def finetune(
     config = settings_of(budget, settings)
     model = as_model(model)
     image_set = images_for(model.preprocessing, labelled)
-    if isinstance(config, AdaptConfig):
-        made = adapt.adapt(model, image_set, config)
-    else:
-        folder = None if out is None else Path(out)
-        made = tuning.finetune(model, image_set, config, folder=folder, progress=progress)
-    if out is not None:
-        save_classifier(made, Path(out))
+    folder = None if out is None else Path(out)
+    with nullcontext() if folder is None else locks.holding(folder):
+        if isinstance(config, AdaptConfig):
+            made = adapt.adapt(model, image_set, config)
+        else:
+            made = tuning.finetune(model, image_set, config, folder=folder, progress=progress)
+        if folder is not None:
+            save_classifier(made, folder)
     return made
 
 

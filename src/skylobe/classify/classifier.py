@@ -11,8 +11,9 @@ import torch
 from jaxtyping import Float, Float32
 
 from skylobe.classify import shown
-from skylobe.core import storage
+from skylobe.core import locks, storage
 from skylobe.core.errors import CheckpointError
+from skylobe.core.fingerprints import insist_on_files, of_files
 from skylobe.core.vectors import as_unit
 from skylobe.images.cutting import fitted
 from skylobe.images.image_set import ImageSet
@@ -20,7 +21,7 @@ from skylobe.images.morphology import measure
 from skylobe.models.embed import embed
 from skylobe.models.head import Head
 from skylobe.models.loading import load_model
-from skylobe.models.model import Model, read_json, save_model
+from skylobe.models.model import Model, read_json, write_model
 from skylobe.models.prepare import prepare
 from skylobe.models.settings import Preprocessing
 from skylobe.scores.calibration import Calibration, Probabilities
@@ -114,8 +115,19 @@ def _nearest(
 
 
 def save_classifier(classifier: Classifier, folder: Path) -> Path:
-    """Write a classifier, encoder included; every file is complete or absent."""
-    save_model(classifier.model, folder)
+    """Write a classifier, encoder included, all its files or none; others of the folder stay.
+
+    Raises:
+        StorageError: If another process writes the folder, or it cannot be written.
+    """
+    with locks.holding(folder), storage.write_folder_atomically(folder, keep=True) as new:
+        _write(classifier, new)
+    return folder
+
+
+def _write(classifier: Classifier, folder: Path) -> None:
+    """Write the files one by one, last the one that names the others' contents."""
+    write_model(classifier.model, folder)
     with storage.write_atomically(folder / HEAD_FILE) as path:
         safetensors.torch.save_file(classifier.head.state_dict(), path)
     with storage.write_atomically(folder / DATA_FILE) as path:
@@ -129,9 +141,9 @@ def save_classifier(classifier: Classifier, folder: Path) -> Path:
         "with_measures": classifier.with_measures,
         "temperature": classifier.calibration.temperature,
         "provenance": classifier.provenance,
+        "files": of_files(folder, (HEAD_FILE, DATA_FILE, "config.json")),  # which names the rest
     }
     storage.write_json(folder / FILE, record)
-    return folder
 
 
 def load_classifier(folder: str | Path, *, device: str | torch.device = "cpu") -> Classifier:
@@ -155,6 +167,7 @@ def load_classifier(folder: str | Path, *, device: str | torch.device = "cpu") -
             f"{folder}: holds no classifier; make one with skylobe.finetune(out={str(folder)!r})."
         )
     record = read_json(folder / FILE)
+    insist_on_files(folder, record.get("files", {}))
     model = load_model(folder, device=device)
     try:
         names = tuple(record["class_names"])

@@ -1,8 +1,8 @@
 """A classifier and a catalogue or folder to a table of decisions, in batches, resumable.
 
 A file that cannot be used is a row with its reason. Finished parts are kept beside the output until it is
-complete, so that a stopped run goes on. While the network looks at one part, threads read the next; no
-more than these two are in memory.
+complete, so that a stopped run goes on; a part is made again when one of its files has changed. While the
+network looks at one part, threads read the next; no more than these two are in memory.
 """
 
 import hashlib
@@ -25,8 +25,8 @@ from rich.progress import track
 from torch import Tensor
 
 from skylobe.classify.classifier import Classifier
-from skylobe.classify.joining import OK, Summary, join
-from skylobe.core import storage
+from skylobe.classify.joining import OK, Summary, is_whole, join, path_of
+from skylobe.core import locks, storage
 from skylobe.core.errors import ConfigError, DataError
 from skylobe.core.table_writing import format_of
 from skylobe.images.cutting import normalised, width_in_pixels
@@ -87,28 +87,51 @@ def predict_files(
     Raises:
         DataError: If the catalogue cannot be read.
         ConfigError: If the output's ending is unknown or the level is not between 0 and 1.
+        StorageError: If another process writes the same output, or it cannot be written.
     """
     format_of(out)  # refuses the ending before any work is done
     classifier.calibration.threshold(level)  # as it does the level
-    listing = list_sources(data)
-    sources = listing.sources
-    folder = _open_parts(out, classifier, sources, level, pixel_scale)
-    starts = [start for start in range(0, len(sources), PART) if not _part(folder, start).exists()]
-    parts = (sources[start : start + PART] for start in starts)
+    with locks.holding(out):
+        listing = list_sources(data)
+        folder = _open_parts(out, classifier, listing.sources, level, pixel_scale)
+        parts = [
+            listing.sources[start : start + PART] for start in range(0, len(listing.sources), PART)
+        ]
+        paths = [path_of(folder, number, part) for number, part in enumerate(parts)]
+        missing = [
+            (path, part)
+            for path, part in zip(paths, parts, strict=True)
+            if not is_whole(path, len(part))
+        ]
+        _make_parts(classifier, missing, level, pixel_scale, progress=progress)
+        summary = join(paths, out, listing)
+        shutil.rmtree(folder)
+    return summary
+
+
+def _make_parts(
+    classifier: Classifier,
+    missing: list[tuple[Path, list[Source]]],
+    level: float,
+    pixel_scale: float | None,
+    *,
+    progress: bool,
+) -> None:
+    """Classify parts and write each to its path."""
     fast = replace(classifier.model, encoder=fastest(classifier.model.encoder))
     classifier = replace(classifier, model=fast)  # once, not for each part and pixel scale
     read = partial(_read, pixel_scale=pixel_scale, preprocessing=fast.preprocessing)
     with _readers() as pool:
-        read_parts = zip(starts, _read_ahead(pool, parts, read), strict=True)
-        for start, (part, readings) in track(
-            read_parts, description="Predicting", total=len(starts), disable=not progress
+        read_parts = _read_ahead(pool, (part for _, part in missing), read)
+        for (path, _), (part, readings) in track(
+            zip(missing, read_parts, strict=True),
+            description="Predicting",
+            total=len(missing),
+            disable=not progress,
         ):
             table = _tabulate(classifier, part, readings, level)
-            with storage.write_atomically(_part(folder, start)) as path:
-                pq.write_table(table, path)
-    summary = join(sorted(folder.glob("*.parquet")), out, listing.own)
-    shutil.rmtree(folder)
-    return summary
+            with storage.write_atomically(path) as temporary:
+                pq.write_table(table, temporary)
 
 
 def _open_parts(
@@ -128,14 +151,8 @@ def _open_parts(
     if path.exists() and json.loads(path.read_text(encoding="utf-8")) == record:
         return folder
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     storage.write_json(path, record)
     return folder
-
-
-def _part(folder: Path, start: int) -> Path:
-    """Name the file of the part that begins at a row."""
-    return folder / f"{start:012d}.parquet"
 
 
 @contextmanager

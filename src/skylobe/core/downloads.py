@@ -1,5 +1,6 @@
 """Published files by relative path: a mirror first, then the cache, then the network, checksummed."""
 
+import http.client
 import os
 import shutil
 import subprocess
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import pooch
 
+from skylobe.core import locks
+from skylobe.core.disk import refusals
 from skylobe.core.errors import ChecksumError, UnavailableError
-from skylobe.core.storage import _writing, cache_dir, write_atomically
+from skylobe.core.storage import cache_dir, write_atomically
 
 TIMEOUT = 30  # seconds without an answer
 CHUNK = 1 << 20  # bytes
@@ -71,8 +74,10 @@ def fetch(relative: str, url: str, checksum: str, root: Path | None = None) -> P
         verify(found, checksum)
         return found
     target = cache_dir() / relative
-    with _writing(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
+    with locks.holding(target, wait=True), refusals(target):
+        if target.exists():  # another process fetched it meanwhile
+            verify(target, checksum)
+            return target
         part = target.with_name(target.name + ".part")
         _download(url, part)
         try:
@@ -101,7 +106,7 @@ def fetch_wheel(requirement: str, wheel: str, checksum: str, root: Path | None =
     found = find(relative, root)
     if found is None:
         found = cache_dir() / relative
-        with _writing(found), tempfile.TemporaryDirectory() as scratch:
+        with refusals(found), tempfile.TemporaryDirectory() as scratch:
             command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
             command += ["--no-binary=:none:", "--dest", scratch, requirement]
             result = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -155,7 +160,7 @@ def _download(url: str, part: Path) -> None:
                 f"{url}: the server answered {error.code}; try later, or copy the file into a folder "
                 "named by SKYLOBE_MIRROR."
             ) from None
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+    except (OSError, http.client.HTTPException) as error:
         raise UnavailableError(
             f"{url}: no connection ({getattr(error, 'reason', error)}); check the network, or copy "
             "the file into a folder named by SKYLOBE_MIRROR."

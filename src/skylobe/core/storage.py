@@ -1,23 +1,33 @@
-"""Where data and runs live: the cache, the mirror, checksummed downloads, atomic writes.
+"""Where data and runs live, and how they are written: whole or not at all.
 
-Nothing is created until asked for. ``SKYLOBE_CACHE`` names the cache folder; ``SKYLOBE_MIRROR`` names
-folders, searched by relative path before the network (an institution's copy, an air-gapped cluster).
+Nothing is created until asked for. ``SKYLOBE_CACHE`` names the cache folder. What is written is made in a
+scratch folder beside its place and put there in one step. A scratch folder is locked by its process; one
+that a killed process left goes when the next process of the same computer writes beside it.
 """
 
 import contextlib
-import errno
+import hashlib
 import json
 import os
+import platform
+import re
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pooch
 
-from skylobe.core.errors import StorageError
+from skylobe.core.disk import flush, flush_entry, refusals, swap
+from skylobe.core.locks import hold, leads_to
+
+# locks of another computer are not seen on every shared disk
+_HERE = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
+_SCRATCH = re.compile(rf"\..*-{_HERE}-[a-z0-9_]{{8}}\.skylobe")
+_NEW, _OLD = "new", "old"  # in a scratch folder: what is made, and what it replaces in two steps
 
 
 def cache_dir() -> Path:
@@ -32,37 +42,53 @@ def write_atomically(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: If the disk is full or the folder cannot be written.
     """
-    with _writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with refusals(path), _scratch(path) as scratch:
         # the suffix stays last: writers choose the format by it
-        handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
-        try:
-            yield temporary
-            with temporary.open("rb") as written:
-                os.fsync(written.fileno())
-            temporary.chmod(0o644)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        temporary = scratch / f"{_NEW}{path.suffix}"
+        temporary.touch()
+        yield temporary
+        flush_entry(temporary)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+        flush_entry(path.parent)
 
 
 @contextlib.contextmanager
-def write_folder_atomically(folder: Path) -> Iterator[Path]:
-    """Give an empty folder that takes the real one's place, and all it held, when the block ends well."""
-    with _writing(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
-        try:
-            new = scratch / "new"
+def write_folder_atomically(folder: Path, *, keep: bool = False) -> Iterator[Path]:
+    """Give a folder that takes the real one's place, in one step, when the block ends well.
+
+    On systems that cannot exchange two folders it takes two steps, and the next process to write beside it
+    mends what was killed between them.
+
+    Args:
+        folder: The place.
+        keep: Keep the files of the folder that is there: they are in the new one, too, and must be
+            replaced, not opened for writing. Where the folder cannot be exchanged, because a disk is
+            mounted there or this process is inside, it is given itself. Without ``keep`` all that the
+            old one held goes.
+
+    Raises:
+        StorageError: If the disk is full or the folder cannot be written.
+    """
+    folder = folder.resolve()
+    if keep and folder.is_dir() and not _is_movable(folder):
+        yield folder
+        return
+    with refusals(folder), _scratch(folder) as scratch:
+        new, old = scratch / _NEW, scratch / _OLD / folder.name
+        if keep and folder.is_dir():
+            shutil.copytree(folder, new, symlinks=True, copy_function=_link)
+        else:
             new.mkdir()
-            yield new
-            if folder.exists():
-                folder.rename(scratch / "old")
+        yield new
+        flush(new)
+        if not folder.exists():
             new.rename(folder)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+        elif not swap(new, folder):
+            old.parent.mkdir()
+            folder.rename(old)
+            new.rename(folder)
+        flush_entry(folder.parent)
 
 
 def write_json(path: Path, content: Any) -> None:  # noqa: ANN401  (whatever JSON holds)
@@ -72,47 +98,67 @@ def write_json(path: Path, content: Any) -> None:  # noqa: ANN401  (whatever JSO
 
 
 @contextlib.contextmanager
-def lock(path: Path, *, wait: bool) -> Iterator[None]:
-    """Hold a file that one process at a time can hold; it is let go when the process dies.
-
-    On Windows, which has no such lock, nothing is held.
-
-    Args:
-        path: The file; made if it is not there.
-        wait: Wait for another process that holds it, instead of giving up.
-
-    Raises:
-        StorageError: If another process holds it and waiting is not wanted.
-    """
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl  # absent there
-
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            raise StorageError(
-                f"{path.parent}: another process is writing to it; wait until it has ended."
-            ) from None
-        yield
-
-
-@contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusals into one sentence."""
-    remedies = {
-        errno.ENOSPC: "the disk is full; make room",
-        errno.EDQUOT: "the disk quota is used up; make room",
-        errno.EACCES: "the folder cannot be written; choose another",
-        errno.EROFS: "the folder cannot be written; choose another",
-    }
+def _scratch(path: Path) -> Iterator[Path]:
+    """Give an empty folder of this process's beside a path; gone afterwards."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _clean(path.parent.resolve())
+    scratch, handle = _own_folder(path)
     try:
-        yield
-    except OSError as error:
-        if error.errno not in remedies:
-            raise
-        raise StorageError(
-            f"{path}: {remedies[error.errno]}, or set SKYLOBE_CACHE to another place."
-        ) from None
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        if handle is not None:
+            os.close(handle)
+
+
+def _own_folder(path: Path) -> tuple[Path, int | None]:
+    """Make a scratch folder and lock it; another one if it was taken for an orphan before that."""
+    while True:
+        begun = tempfile.mkdtemp(
+            prefix=f".{path.name[:50]}-{_HERE}-", suffix=".skylobe", dir=path.parent
+        )
+        scratch = Path(begun)
+        if sys.platform == "win32":  # which opens no folders
+            return scratch, None
+        with contextlib.suppress(FileNotFoundError):
+            handle = os.open(scratch, os.O_RDONLY)
+            hold(handle, wait=True)
+            if leads_to(scratch, handle):
+                return scratch, handle
+            os.close(handle)
+
+
+@cache
+def _clean(folder: Path) -> None:
+    """Remove what killed processes left in a folder, and put back what they had taken from its place."""
+    with contextlib.suppress(OSError):
+        for one in list(os.scandir(folder)):
+            if _SCRATCH.fullmatch(one.name) and one.is_dir(follow_symlinks=False):
+                _clean_one(Path(one.path))
+
+
+def _clean_one(scratch: Path) -> None:
+    if sys.platform == "win32":
+        return
+    handle = os.open(scratch, os.O_RDONLY)
+    try:
+        if hold(handle, wait=False):
+            for old in (scratch / _OLD).glob("*"):
+                if not (scratch.parent / old.name).exists():
+                    old.rename(scratch.parent / old.name)
+            shutil.rmtree(scratch, ignore_errors=True)
+    finally:
+        os.close(handle)
+
+
+def _is_movable(folder: Path) -> bool:
+    inside = Path.cwd().resolve().is_relative_to(folder)
+    return os.access(folder.parent, os.W_OK) and not inside and not folder.is_mount()
+
+
+def _link(source: str, target: str) -> None:
+    """Give a file a second name; copy it where the disk has no such names."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

@@ -15,7 +15,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from skylobe.core import storage
+from skylobe.core import locks
 from skylobe.core.errors import ConfigError, DeviceMemoryError
 from skylobe.learning.settings import TrainConfig
 from skylobe.models.precision import computes_in_bf16
@@ -80,7 +80,7 @@ def in_turn(folder: Path) -> Iterator[None]:
         yield
         return
     folder.mkdir(parents=True, exist_ok=True)
-    with storage.lock(folder / ".turn", wait=True):
+    with locks.lock(folder / ".turn", wait=True):
         yield
 
 

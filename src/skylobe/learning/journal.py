@@ -31,8 +31,10 @@ def journal(folder: Path, step: int, *, active: bool) -> Iterator[Journal]:
     path = folder / "log.csv"
     kept = [["step", "name", "value"]]
     if path.exists():
-        with path.open(newline="") as file:
-            kept += [row for row in csv.reader(file) if row[0] != "step" and int(row[0]) <= step]
+        text = path.read_text(encoding="utf-8")
+        lines = text[: text.rfind("\n") + 1].splitlines()  # without one that was being written
+        rows = [row for row in csv.reader(lines) if len(row) == 3 and row[0].isdecimal()]
+        kept += [row for row in rows if int(row[0]) <= step]
     with storage.write_atomically(path) as temporary, temporary.open("w", newline="") as file:
         csv.writer(file).writerows(kept)
     board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)

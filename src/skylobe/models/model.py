@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import safetensors.torch
 
-from skylobe.core import notebook, storage
+from skylobe.core import locks, notebook, storage
 from skylobe.core.errors import CheckpointError
+from skylobe.core.fingerprints import insist_on_files, of_files
 from skylobe.core.settings import from_dict, to_dict
 from skylobe.models.encoder import Encoder
 from skylobe.models.settings import EncoderConfig, Preprocessing
@@ -78,6 +79,7 @@ def load_folder(folder: Path) -> Model:
             f"{folder}: model format {config['format']}, this version reads {FORMAT}; install "
             f"skylobe {config.get('skylobe_version', 'of the version that wrote it')}."
         )
+    insist_on_files(folder, config.get("files", {}))
     encoder = Encoder(from_dict(EncoderConfig, config["encoder"]))
     load_weights(encoder, folder / "model.safetensors")
     card = folder / "README.md"
@@ -91,13 +93,23 @@ def load_folder(folder: Path) -> Model:
 
 
 def save_model(model: Model, folder: Path, *, half: bool = False) -> Path:
-    """Write a model folder; every file is complete or absent.
+    """Write a model folder, all its files or none.
 
     Args:
         model: What to write.
-        folder: Made if missing; its model files are replaced.
+        folder: Made if missing; its model files are replaced as one, others stay.
         half: Store the weights as fp16, half the size.
+
+    Raises:
+        StorageError: If another process writes it, or it cannot be written.
     """
+    with locks.holding(folder), storage.write_folder_atomically(folder, keep=True) as new:
+        write_model(model, new, half=half)
+    return folder
+
+
+def write_model(model: Model, folder: Path, *, half: bool = False) -> None:
+    """Write the files of a model one by one, last the one that names the others' contents."""
     state = model.encoder.state_dict()
     if half:
         state = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
@@ -108,15 +120,14 @@ def save_model(model: Model, folder: Path, *, half: bool = False) -> Path:
         "encoder": to_dict(model.encoder.config),
         "provenance": model.provenance,
     }
-    folder.mkdir(parents=True, exist_ok=True)
     with storage.write_atomically(folder / "model.safetensors") as path:
         contiguous = {k: v.cpu().contiguous() for k, v in state.items()}
         safetensors.torch.save_file(contiguous, path, metadata={"format": "pt"})
     storage.write_json(folder / "preprocessing.json", to_dict(model.preprocessing))
     with storage.write_atomically(folder / "README.md") as path:
         path.write_text(model.card or f"# {model.name}\n", encoding="utf-8")
-    storage.write_json(folder / "config.json", config)
-    return folder
+    files = of_files(folder, ("model.safetensors", "preprocessing.json"))
+    storage.write_json(folder / "config.json", config | {"files": files})
 
 
 def load_weights(encoder: Encoder, path: Path) -> None:

@@ -75,3 +75,21 @@ def kind_of(stored: pa.DataType) -> Kind:
     if pa.types.is_boolean(stored):
         return "truth"
     return "number" if pa.types.is_floating(stored) or pa.types.is_integer(stored) else "text"
+
+
+def refuse_twice(table: pa.Table, ids: NDArray[np.str_], place: str) -> None:
+    """Refuse rows of which an index holds one already.
+
+    Args:
+        table: With a column ``id``.
+        ids: Those of the index.
+        place: What the index is called.
+
+    Raises:
+        DataError: Naming one.
+    """
+    twice = sorted(set(table["id"].to_pylist()) & set(ids.tolist()))
+    if twice:
+        raise DataError(
+            f"{place}: {twice[0]} would be in it twice; delete it first, or leave it out."
+        )

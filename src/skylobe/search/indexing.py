@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
+from skylobe.core import locks
 from skylobe.images.image_set import ImageSet
 from skylobe.models.embed import embed
 from skylobe.models.embeddings import Embeddings
@@ -41,6 +42,7 @@ def index(
         ConfigError: If the folder is there already, or another model made the index or the embeddings.
         DataError: If a source is in the index already.
         MissingExtraError: If Lance is not installed.
+        StorageError: If another process changes the index, or it cannot be written.
 
     >>> import numpy as np
     >>> from skylobe.images import datasets
@@ -51,7 +53,19 @@ def index(
     >>> len(made), made.ids.tolist()
     (3, ['image0', 'image1', 'image2'])
     """
-    loaded, folder = as_model(model), Path(out)
+    folder = Path(out)
+    with locks.holding(folder):
+        return _index(what, folder, as_model(model), n_views, mode, embeddings)
+
+
+def _index(
+    what: Any,  # noqa: ANN401
+    folder: Path,
+    loaded: Model,
+    n_views: Literal[1, 8],
+    mode: Mode,
+    embeddings: Embeddings | str | Path | None,
+) -> SourceIndex:
     image_set = images_for(loaded.preprocessing, what)
     opened = open_index(folder) if mode == "append" else None
     if opened is not None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
+from skylobe.core import locks
 from skylobe.core.errors import ConfigError
 from skylobe.core.extras import optional
 from skylobe.search.map_record import (
@@ -40,18 +41,22 @@ def of_index(
 
     Args:
         index: Whose map.
-        method: As in ``fit``; a map of the other method is made anew.
+        method: As in ``fit``; a map of the other method, or of deleted sources alone, is made anew.
         again: Make it anew in any case.
         seed: Of a new map.
+
+    Raises:
+        StorageError: If another process changes the index, or a new map cannot be written.
     """
     if again or not (index.folder / FOLDER / NOTE).exists():
-        made = fit(index, method=method, seed=seed)
-        made.save(index.folder)
+        with locks.holding(index.folder):
+            made = fit(index, method=method, seed=seed)
+            made.save(index.folder)
         return made
     kept = LatentMap.load(index.folder)
-    if kept.method != method:
-        return of_index(index, method=method, again=True, seed=seed)
     still = np.isin(kept.ids, index.ids)
+    if kept.method != method or not still.any():
+        return of_index(index, method=method, again=True, seed=seed)
     old = replace(kept, ids=kept.ids[still], points=kept.points[still])
     new = np.setdiff1d(np.flatnonzero(~on_map(old, index)), index.damaged)
     if not len(new):

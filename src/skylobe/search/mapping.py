@@ -80,6 +80,7 @@ def draw_map(
 
     Raises:
         ConfigError: If there is no such column or setting, or it is known of no source.
+        StorageError: If another process changes the index, or the map cannot be written.
     """
     asked = given(MapSettings, settings, "map")
     opened = index if isinstance(index, SourceIndex) else open_index(index)

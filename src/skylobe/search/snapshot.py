@@ -126,7 +126,7 @@ class Snapshot:
     @property
     def damaged(self) -> Int[np.ndarray, " row"]:
         """Rows whose vector is missing, zero or not finite; no search finds them."""
-        return np.flatnonzero(False if self.is_approximate else ~self.exact[1])
+        return np.flatnonzero(len(self) and not self.is_approximate and ~self.exact[1])
 
     def search(
         self,

@@ -1,12 +1,13 @@
 """An index in a folder: vectors, facts and thumbnails of sources, and which model made them.
 
-A folder holds ``sources.lance``, one row a source, and ``index.json``. A change is whole or not at all: a
-new index is made beside its place and moved there, and rows are added or deleted in one commit of the
-store. An opened index is the state at that moment; a change by another process shows when it is opened
-again. An index in an object store can be read there and not changed.
+A folder holds ``sources.lance``, one row a source, and ``index.json``. One process at a time changes it,
+whole or not at all. An opened index is the state at that moment; a change by another process shows when it
+is opened again. An index in an object store can be read there and not changed.
 """
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,20 @@ from astropy.coordinates import SkyCoord
 from jaxtyping import Bool, Float, Int, UInt8
 from numpy.typing import NDArray
 
-from skylobe.core import storage
-from skylobe.core.errors import ConfigError, DataError
+from skylobe.core import locks, storage
+from skylobe.core.errors import ConfigError
 from skylobe.core.extras import optional
 from skylobe.images.image_set import ImageSet
 from skylobe.models.embeddings import Embeddings
 from skylobe.models.model import Model, weights_fingerprint
 from skylobe.search import approximate, object_store
-from skylobe.search.columns import fitted, reading
+from skylobe.search.columns import fitted, reading, refuse_twice
 from skylobe.search.exact import Neighbours
 from skylobe.search.filters import Kind
 from skylobe.search.note import EXACT_ROWS, NOTE, Note, insist_on_model, read_note, write_note
 from skylobe.search.rows import tabulate
 from skylobe.search.snapshot import Snapshot
+from skylobe.sky.corpus.rows import any_of
 
 TABLE = "sources.lance"
 
@@ -50,7 +52,7 @@ class SourceIndex:
     """
 
     def __init__(self, place: str | Path, *, device: str = "cpu") -> None:
-        self.place, self._device = str(place).rstrip("/"), device
+        self.place, self.device = str(place).rstrip("/"), device
         self._address = f"{self.place}/{TABLE}"
         self.is_remote = object_store.is_address(place)
         self.folder = (
@@ -83,19 +85,19 @@ class SourceIndex:
         Raises:
             ConfigError: If there is something, and it is not to be replaced or is no index.
         """
-        if folder.exists() and not (replace and (folder / NOTE).is_file()):
-            raise ConfigError(
-                f"{folder}: is there already; choose another folder, or add to an index with "
-                "mode='append' or replace it with mode='replace'."
-            )
-        table = tabulate(image_set, embeddings)
-        fingerprint = weights_fingerprint(model)
-        note = Note(model.name, fingerprint, embeddings.n_views, (image_set.name,), exact_rows)
-        with storage.write_folder_atomically(folder) as new:
-            optional("lance").write_dataset(table, new / TABLE)
-            write_note(new, note)
-            cls(new).rebuild()
-        return cls(folder)
+        with locks.holding(folder):
+            if folder.exists() and not (replace and (folder / NOTE).is_file()):
+                raise ConfigError(
+                    f"{folder}: is there already; choose another folder, or add to an index with "
+                    "mode='append' or replace it with mode='replace'."
+                )
+            table, made = tabulate(image_set, embeddings), weights_fingerprint(model)
+            note = Note(model.name, made, embeddings.n_views, (image_set.name,), exact_rows)
+            with storage.write_folder_atomically(folder) as new:
+                optional("lance").write_dataset(table, new / TABLE)
+                write_note(new, note)
+                cls(new).rebuild()
+            return cls(folder)
 
     def __len__(self) -> int:
         return len(self._now)
@@ -112,26 +114,23 @@ class SourceIndex:
             ConfigError: If another model made the index.
             DataError: If a source is in it already, or a column holds another kind of entries.
         """
-        self._insist_on_folder()
-        self.require(model, embeddings.n_views)
-        table = tabulate(image_set, embeddings)
-        twice = sorted(set(table["id"].to_pylist()) & set(self.ids.tolist()))
-        if twice:
-            raise DataError(
-                f"{self.place}: {twice[0]} would be in it twice; delete it first, or leave it out."
-            )
-        known = self._table.schema
-        new = [field for field in table.schema if field.name not in known.names]
-        rows = fitted(table, pa.schema([*known, *new]), self.place)
-        with reading(self.place):
-            if new:
-                self._table.add_columns(new)
-            optional("lance").write_dataset(rows, self._address, mode="append")
-        data = tuple(dict.fromkeys([*self.note.data, image_set.name]))
-        write_note(self.folder, Note(**{**vars(self.note), "data": data}))
-        self._open()
-        if self.is_approximate:
-            self.rebuild()
+        with self._changing():
+            self.require(model, embeddings.n_views)
+            table = tabulate(image_set, embeddings)
+            refuse_twice(table, self.ids, self.place)
+            known = self._table.schema
+            new = [field for field in table.schema if field.name not in known.names]
+            rows = fitted(table, pa.schema([*known, *new]), self.place)
+            # first the name: whoever is killed after it comes again, and after the rows could not
+            data = tuple(dict.fromkeys([*self.note.data, image_set.name]))
+            write_note(self.folder, dataclasses.replace(self.note, data=data))
+            with reading(self.place):
+                if new:
+                    self._table.add_columns(new)
+                optional("lance").write_dataset(rows, self._address, mode="append")
+            self._open()
+            if self.is_approximate:
+                self.rebuild()
 
     def delete(self, ids: Sequence[str]) -> int:
         """Take sources out, all or none; gives how many.
@@ -139,28 +138,26 @@ class SourceIndex:
         Raises:
             DataError: Naming one that is not there.
         """
-        self._insist_on_folder()
-        self.rows_of(ids)
-        listed = ", ".join("'" + one.replace("'", "''") + "'" for one in ids)
-        if ids:
+        with self._changing():
+            self.rows_of(ids)
             with reading(self.place):
-                self._table.delete(f"id IN ({listed})")
+                self._table.delete(any_of(ids) if ids else "false")
             self._open()
         return len(set(ids))
 
     def rebuild(self) -> None:
         """Join the pieces of many changes, drop what was deleted, and measure the search anew."""
-        self._insist_on_folder()
-        with reading(self.place):
-            self._table.optimize.compact_files()
-            self._open()
+        with self._changing():
             plan = None
-            if len(self) > self.note.exact_rows:
-                plan = approximate.build(self._lance.dataset(self._address))
-            # without deletions there may be nothing to clean, and older states are never read again
-            self._lance.dataset(self._address).cleanup_old_versions()
-        write_note(self.folder, Note(**{**vars(self.note), "approximate": plan}))
-        self._open()
+            with reading(self.place):
+                self._table.optimize.compact_files()
+                self._open()
+                if len(self) > self.note.exact_rows:
+                    plan = approximate.build(self._lance.dataset(self._address))
+                # without deletions there may be nothing to clean; older states are never read again
+                self._lance.dataset(self._address).cleanup_old_versions()
+            write_note(self.folder, dataclasses.replace(self.note, approximate=plan))
+            self._open()
 
     def require(self, model: Model, n_views: int | None = None) -> None:
         """Insist that a model made this index.
@@ -235,16 +232,20 @@ class SourceIndex:
         """Find the nearest rows of each query vector, as ``Snapshot.search``."""
         return self._now.search(queries, n_neighbours, among=among)
 
-    def _insist_on_folder(self) -> None:
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Keep others from changing it, and look at what they changed before."""
         if self.is_remote:
             raise ConfigError(
-                f"{self.place}: an index in an object store can be read but not changed; change a copy "
-                "in a folder and put that there."
+                f"{self.place}: is in an object store and cannot be changed; change a copy in a folder."
             )
+        with locks.holding(self.folder):
+            self._open()
+            yield
 
     def _open(self) -> None:
         """Look at the newest state."""
         self.note = read_note(self.folder, self.place)
         with reading(self.place):
             self._table = self._lance.dataset(self._address)
-            self._now = Snapshot(self.place, self._table, self.note, self._device)
+            self._now = Snapshot(self.place, self._table, self.note, self.device)

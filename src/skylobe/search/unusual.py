@@ -36,6 +36,8 @@ def usual(index: SourceIndex, *, same_source: float = SAME_SOURCE) -> Float[np.n
         if kept["state"] == state:
             return np.array(kept["similarity"], dtype=np.float64)
     sound = np.setdiff1d(np.arange(len(index)), index.damaged)
+    if not len(sound):
+        return np.empty(0)
     chosen = np.random.default_rng(0).choice(sound, min(SAMPLE, len(sound)), replace=False)
     values = nearest_others(index, np.sort(chosen), 1, same_source=same_source)[1][:, 0]
     values = np.sort(values[np.isfinite(values)])

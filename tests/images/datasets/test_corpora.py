@@ -1,3 +1,5 @@
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -155,3 +157,20 @@ def test_a_wide_field_is_scaled_over_the_angle_that_all_images_are(tmp_path):
     assert image.shape == (12, 12), "187″"
     assert image.max() == 255
     np.testing.assert_array_equal(image, centre(normalise(pixels[0], width_pix=18), 12))
+
+
+def test_two_that_read_a_corpus_first_normalise_it_once(corpus, monkeypatch):
+    calls, found = [], []
+    original = corpora.normalise
+    monkeypatch.setattr(corpora, "normalise", lambda *a, **k: calls.append(0) or original(*a, **k))
+
+    def read() -> None:
+        found.append(datasets.load(corpus.folder, width_pix=32))
+
+    both = [threading.Thread(target=read) for _ in range(2)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    assert torch.equal(found[0].images, found[1].images)
+    assert len(calls) == 5

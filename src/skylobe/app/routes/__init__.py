@@ -1,6 +1,7 @@
 """The routes under ``/api``, one file a tab: each checks, calls one function in a thread, and answers."""
 
-from fastapi import APIRouter
+from anyio import to_thread
+from fastapi import APIRouter, Depends
 
 from skylobe.app.routes import index, label, map, search
 from skylobe.app.routes.shared import Workers
@@ -15,7 +16,11 @@ def routes(state: State) -> APIRouter:
     Args:
         state: What is served.
     """
-    router, workers = APIRouter(prefix="/api"), Workers()
+
+    async def see() -> None:
+        state.see(await to_thread.run_sync(state.look))
+
+    router, workers = APIRouter(prefix="/api", dependencies=[Depends(see)]), Workers()
     for tab in TABS:
         tab.add(router, state, workers)
     return router

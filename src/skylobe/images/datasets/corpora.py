@@ -6,8 +6,10 @@ may be larger than memory. Rows whose field shows nothing above the noise are le
 
 import hashlib
 import json
+import os
 import shutil
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +22,7 @@ from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 from rich.progress import track
 
-from skylobe.core import storage
+from skylobe.core import locks, storage
 from skylobe.core.errors import ConfigError, DataError
 from skylobe.images.cutting import width_in_pixels
 from skylobe.images.image_set import ImageSet
@@ -82,8 +84,7 @@ def load(
         raise ConfigError("Images of a corpus are stored in 8 bits; leave scaling.quantise on.")
     corpus = Corpus(path)
     recipe = Recipe.of(corpus.settings, width_pix, scaling, size_cut)
-    kept = _normalised(corpus, recipe)
-    facts = pq.read_table(kept / "facts.parquet")
+    facts, images = _kept(corpus, recipe)
     if len(facts) == 0:
         raise DataError(
             f"{path}: no field is left that shows anything above the noise; check its positions, "
@@ -93,7 +94,7 @@ def load(
     source_ids = np.array(facts["source_id"].to_pylist(), dtype=np.str_)
     return ImageSet(
         name=path.name,
-        images=_mapped(kept, len(facts), recipe.width_pix),
+        images=images,
         source_ids=source_ids,
         positions=SkyCoord(facts["ra"].to_numpy(), facts["dec"].to_numpy(), unit="deg"),
         pixel_scale=settings.pixel_scale,
@@ -106,6 +107,21 @@ def load(
         excludes=corpus.exclusion.names,
         scaling=scaling,
     )
+
+
+def _kept(corpus: Corpus, recipe: "Recipe") -> tuple[pa.Table, torch.Tensor]:
+    """Give what is known of the images that are kept, and the images; whoever comes first makes them.
+
+    A corpus that cannot be written is read if its images are there; nobody takes them away then.
+    """
+    place = corpus.folder / "normalised"
+    is_fixed = not os.access(corpus.folder, os.W_OK)
+    with nullcontext() if is_fixed else locks.holding(place, wait=True):
+        kept = _normalised(corpus, recipe)
+        facts = pq.read_table(kept / "facts.parquet")
+        if len(facts) == 0:  # no file of nothing can be mapped
+            return facts, torch.empty(0, 1, recipe.width_pix, recipe.width_pix)
+        return facts, _mapped(kept, len(facts), recipe.width_pix)
 
 
 def _mapped(folder: Path, count: int, width_pix: int) -> torch.Tensor:

@@ -19,7 +19,7 @@ import torch
 from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
-from skylobe.core import storage
+from skylobe.core import locks, storage
 from skylobe.core.errors import ConfigError, DataError
 from skylobe.core.extras import optional
 from skylobe.sky.corpus.exclusion import Exclusion
@@ -68,19 +68,18 @@ class Corpus:
         Raises:
             ConfigError: If there is one with other settings or exclusions.
         """
-        if (folder / SETTINGS).exists():
-            found = cls(folder)
-            if found.settings != settings or not found.exclusion.equals(exclusion):
-                raise ConfigError(
-                    f"{folder}: holds a corpus with other settings or exclusions; choose another "
-                    "folder, or delete it."
-                )
-            return found
-        folder.mkdir(parents=True, exist_ok=True)
-        exclusion.save(folder / EXCLUDED)
-        with storage.write_atomically(folder / SETTINGS) as path:
-            path.write_text(json.dumps(asdict(settings), indent=2), encoding="utf-8")
-        return cls(folder)
+        if not (folder / SETTINGS).exists():
+            with locks.holding(folder, wait=True):
+                if not (folder / SETTINGS).exists():  # nobody made it meanwhile
+                    exclusion.save(folder / EXCLUDED)
+                    storage.write_json(folder / SETTINGS, asdict(settings))
+        found = cls(folder)
+        if found.settings != settings or not found.exclusion.equals(exclusion):
+            raise ConfigError(
+                f"{folder}: holds a corpus with other settings or exclusions; choose another "
+                "folder, or delete it."
+            )
+        return found
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -89,7 +88,7 @@ class Corpus:
         Raises:
             StorageError: If another process is writing.
         """
-        with storage.lock(self.folder / LOCK, wait=False):
+        with locks.lock(self.folder / LOCK, wait=False):
             yield
 
     def append(self, rows: Rows) -> None:
