@@ -1,6 +1,8 @@
 """A table gives the same rows in every format and from memory; nothing in it is rewritten or lost."""
 
 import csv
+import gzip
+import urllib.request
 
 import numpy as np
 import pandas as pd
@@ -375,3 +377,27 @@ def test_hidden_files_are_passed_over(tmp_path):
         (tmp_path / name).touch()
     found = visible(tmp_path.rglob("*"), tmp_path, (".fits",))
     assert [one.name for one in found] == ["a.fits", "C.FITS"]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("spelt", ["STREAM", "v:STREAM"])
+def test_a_votable_whose_rows_lie_elsewhere_is_refused_and_nothing_is_asked(
+    tmp_path, monkeypatch, packed, spelt
+):
+    """Not even a file of this computer."""
+    asked = []
+    monkeypatch.setattr(
+        urllib.request, "urlopen", lambda *given, **named: asked.append(given) or 1 / 0
+    )
+    for address in ("http://127.0.0.1:9/rows", "file:///etc/hostname"):
+        text = f"""<?xml version="1.0"?>
+            <VOTABLE version="1.4" xmlns:v="http://www.ivoa.net/xml/VOTable/v1.3"><RESOURCE><TABLE>
+            <FIELD name="id" datatype="char" arraysize="4"/>
+            <FIELD name="file" datatype="char" arraysize="4"/>
+            <DATA><BINARY><{spelt} encoding="base64" href="{address}"/></BINARY></DATA>
+            </TABLE></RESOURCE></VOTABLE>"""
+        data = text.encode()
+        (tmp_path / "t.vot").write_bytes(gzip.compress(data) if packed else data)
+        with pytest.raises(DataError, match="save the table with its rows inside"):
+            read_catalogue(tmp_path / "t.vot")
+    assert not asked

@@ -17,7 +17,10 @@ from conftest import lobes
 from search.making import embeddings_of, small_model
 from skylobe.core.errors import ConfigError, DataError, StorageError
 from skylobe.images.image_set import ImageSet
+from skylobe.models import hub
 from skylobe.search.exact import Index
+from skylobe.search.searching import doors
+from skylobe.search.settings import WaySettings
 from skylobe.search.store import SourceIndex
 
 
@@ -192,6 +195,22 @@ def test_embeddings_of_another_set_are_refused(tmp_path):
         SourceIndex.create(
             tmp_path / "i", lobes(5), embeddings_of(lobes(5, name="x")), small_model()
         )
+
+
+def test_an_index_has_no_model_fetched_from_a_hub(tmp_path, monkeypatch, synthetic):
+    """Whoever wrote the index named it, not whoever searches in it."""
+    asked = []
+    monkeypatch.setattr(
+        hub, "load_from_hub", lambda *given, **named: asked.append(given) or small_model()
+    )
+    for name in ("somebody/model", "hf://somebody/model@main"):
+        named = replace(small_model(), name=name)
+        made = SourceIndex.create(tmp_path / name, synthetic, embeddings_of(synthetic), named)
+        with pytest.raises(ConfigError, match="give model='"):
+            doors(made, WaySettings()).load_model()
+        assert not asked
+    doors(made, WaySettings(model=name)).load_model()
+    assert asked
 
 
 def test_two_that_append_at_once_lose_and_double_nothing(tmp_path, synthetic):

@@ -63,11 +63,19 @@ def load_model(
     return replace(model, encoder=model.encoder.to(device))
 
 
+def is_elsewhere(name: str) -> bool:
+    """Tell whether loading a model of this name would ask a hub."""
+    return not _is_here(name) and hub.hub_address(name) is not None
+
+
+def _is_here(name_or_path: str | Path) -> bool:
+    folder = Path(name_or_path)
+    return folder.suffix == ".ckpt" or folder.is_dir() or str(name_or_path) in shipped_models()
+
+
 def _load(name_or_path: str | Path, revision: str | None) -> Model:
     """Load a model onto the CPU from where its name says it is."""
-    folder = Path(name_or_path)
-    is_shipped = str(name_or_path) in shipped_models()
-    is_here = folder.suffix == ".ckpt" or folder.is_dir() or is_shipped
+    folder, is_here = Path(name_or_path), _is_here(name_or_path)
     if not is_here and str(name_or_path) in RETIRED:
         raise CheckpointError(
             f"{name_or_path} is no longer shipped, for measures of shape are as good; use "

@@ -19,7 +19,7 @@ from skylobe.images import thumbnails
 from skylobe.images.image_set import ImageSet
 from skylobe.models.embed import embed
 from skylobe.models.inputs import images_for
-from skylobe.models.loading import as_model, best_device, load_model
+from skylobe.models.loading import as_model, best_device, is_elsewhere, load_model
 from skylobe.models.model import Model
 from skylobe.models.settings import DEFAULT_MODEL
 from skylobe.search import answers, pictures, similarity
@@ -137,7 +137,13 @@ def doors(opened: SourceIndex, settings: WaySettings) -> Doors:
     """Open the ways into an index; the model is loaded when an image is embedded first."""
 
     def load() -> Model:
-        loaded = load_model(settings.model or opened.note.model, device=best_device())
+        noted = opened.note.model
+        if settings.model is None and is_elsewhere(noted):
+            raise ConfigError(
+                f"{opened.place}: was made by {noted}, which is on a model hub, and an index has nothing "
+                f"fetched that you did not name; give model={noted!r}."
+            )
+        loaded = load_model(settings.model or noted, device=best_device())
         opened.require(loaded)
         return loaded
 
