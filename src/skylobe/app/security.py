@@ -4,11 +4,14 @@ Pages of other sites, which a browser would let ask a server on the same compute
 of the host and of the page that asks; strangers by the token, where there is one.
 """
 
+import hashlib
 import hmac
+import ipaddress
 import json
-from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qsl, urlencode, urlsplit
+import socket
+from collections.abc import Mapping, Sequence
+from http.cookies import SimpleCookie
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -30,7 +33,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 LOCAL = ("localhost", "127.0.0.1", "::1")
-EVERYWHERE = ("0.0.0.0", "::")  # addresses that mean all of the computer's
+NUMBERS = "[number]"  # among the names of a server: any IP address
 
 
 class Guard:
@@ -40,10 +43,10 @@ class Guard:
         app: What is guarded.
         token: That every request must bring, as ``Authorization: Bearer``, in the cookie, or once as
             ``?token=``, which sets the cookie; ``None`` for no token.
-        hosts: Names by which the server may be called; ``None`` for any.
+        hosts: Names by which the server may be called, the usual one first, as ``hosts_of`` gives them.
     """
 
-    def __init__(self, app: ASGIApp, token: str | None, hosts: tuple[str, ...] | None) -> None:
+    def __init__(self, app: ASGIApp, token: str | None, hosts: tuple[str, ...]) -> None:
         self._app, self._token, self._hosts = app, token, hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,7 +80,7 @@ class Guard:
             asking = None if origin is None else urlsplit(origin).netloc
         except ValueError:
             return 400, "The request names no host that can be read."
-        if self._hosts is not None and name not in self._hosts:
+        if name not in self._hosts and not (NUMBERS in self._hosts and _is_number(name)):
             return 421, f"This server answers as {self._hosts[0]}; open it by that name."
         foreign = asking is not None and asking != host
         if foreign and scope["method"] not in HARMLESS:
@@ -88,20 +91,50 @@ class Guard:
         kind, _, bearer = authorization.partition(" ")
         if kind.lower() == "bearer" and _same(bearer.strip(), self._token or ""):
             return True
-        try:
-            cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-        except CookieError:
-            return False
-        return cookie is not None and _same(cookie.value, self._token or "")
+        # by hand: one odd cookie of another server of this computer would end a parser's reading
+        brought = (one.strip().partition("=") for one in headers.get("cookie", "").split(";"))
+        name = _cookie_of(self._token or "")
+        return any(key == name and _same(value, self._token or "") for key, _, value in brought)
 
 
-def hosts_of(address: str) -> tuple[str, ...] | None:
-    """Name what a server at an address may be called; any name, where it is reached from outside.
+def hosts_of(address: str, further: Sequence[str] = ()) -> tuple[str, ...]:
+    """Name what a server at an address may be called.
 
-    >>> hosts_of("0.0.0.0") is None, hosts_of("localhost")
-    (True, ('localhost', '127.0.0.1', '::1'))
+    A page of another site can have its own name lead here, but no number and no name of this computer.
+
+    Args:
+        address: That it listens at.
+        further: Names that a proxy or the network gives it.
+
+    >>> hosts_of("localhost", ["survey.example"])
+    ('localhost', '127.0.0.1', '::1', 'survey.example')
     """
-    return LOCAL if address in LOCAL else None
+    own = LOCAL if address in LOCAL else (address.lower(), *LOCAL)
+    if not is_local(address):
+        own = (socket.gethostname().lower(), *own, NUMBERS)
+    return (*own, *(one.lower() for one in further))
+
+
+def is_local(address: str) -> bool:
+    """Tell whether only this computer reaches an address.
+
+    >>> is_local("127.0.0.2"), is_local("localhost"), is_local("0.0.0.0"), is_local("survey.example")
+    (True, True, False, False)
+    """
+    return address in LOCAL or (_is_number(address) and ipaddress.ip_address(address).is_loopback)
+
+
+def _is_number(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _cookie_of(token: str) -> str:
+    """Name the cookie of a token: servers of one computer share their cookies, whatever their ports."""
+    return f"{COOKIE}_{hashlib.sha256(token.encode()).hexdigest()[:8]}"
 
 
 def _same(given: str, true: str) -> bool:
@@ -140,13 +173,14 @@ def _limited(receive: Receive, scope: Scope, headers: Headers) -> Receive:
 async def _remember(send: Send, path: str, given: Mapping[str, str], token: str) -> None:
     """Put the token into a cookie, and take it out of the address."""
     left = urlencode(given)
-    cookie: SimpleCookie = SimpleCookie({COOKIE: token})
-    cookie[COOKIE].update({"httponly": "yes", "samesite": "Strict", "path": "/"})
-    # two slashes at the beginning would lead to another host
-    there = "/" + path.lstrip("/\\") + (f"?{left}" if left else "")
+    name = _cookie_of(token)
+    cookie: SimpleCookie = SimpleCookie({name: token})
+    cookie[name].update({"httponly": "yes", "samesite": "Strict", "path": "/"})
+    # two slashes at the beginning would lead to another host; browsers pass over tabs and line ends
+    there = "/" + quote(path.lstrip("/\\ \t\r\n")) + (f"?{left}" if left else "")
     headers = [
-        (b"location", there.encode("latin-1", "ignore")),
-        (b"set-cookie", cookie[COOKIE].OutputString().encode("latin-1")),
+        (b"location", there.encode("ascii")),
+        (b"set-cookie", cookie[name].OutputString().encode("latin-1")),
         (b"content-length", b"0"),
     ]
     await send({"type": "http.response.start", "status": 303, "headers": headers})

@@ -1,6 +1,7 @@
 """An index to a server in the browser, as one call that ends when the process is told to stop."""
 
 import os
+import secrets
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -33,8 +34,9 @@ def serve(
         address: Name or address to listen at; others than this computer reach it at ``0.0.0.0``.
         port: Of the server; 0 takes one that is free.
         tell: Is told where the server is.
-        **settings: ``token``, which every visitor must bring, ``tags``, the file of the tags, and the ways
-            into the index: the fields of ``search.settings.ServeSettings``.
+        **settings: ``token``, which every visitor must bring (one is made where others reach the server),
+            ``hosts``, further names of the server, ``tags``, the file of the tags, and the ways into the
+            index: the fields of ``search.settings.ServeSettings``.
 
     Raises:
         ConfigError: If the token is too simple, or the port is taken.
@@ -44,22 +46,21 @@ def serve(
     for package in ("fastapi", "uvicorn", "datashader"):
         optional(package)  # says what to install
     from skylobe.app import serving
-    from skylobe.app.security import hosts_of
+    from skylobe.app.security import hosts_of, is_local
     from skylobe.app.state import open_state
 
     token = asked.token or os.environ.get(TOKEN) or None
     if token is not None and not (token.isascii() and token.isalnum() and len(token) >= 8):
         raise ConfigError("The token is too simple; use at least eight letters and digits.")
+    if token is None and not is_local(address):
+        token = secrets.token_hex(16)
     listening = serving.listen(address, port)  # before time is spent
     opened = index if isinstance(index, SourceIndex) else open_index(index)
     state = open_state(opened, lambda one: doors(one, asked), asked.tags, asked.survey)
     usual(opened)  # else the first search would wait for it
     if state.view is not None:
         threading.Thread(target=state.view.warm, daemon=True).start()
-    hosts = hosts_of(address)
     mark = "" if token is None else f"?token={token}"
     tell(f"{len(opened):,} sources at http://{address}:{listening.getsockname()[1]}/{mark}")
-    if hosts is None and token is None:
-        tell("Whoever reaches this computer can change the tags; give token=WORD to prevent it.")
     tell("Ctrl-C stops the server.")
-    serving.run(serving.build(state, token=token, hosts=hosts), listening)
+    serving.run(serving.build(state, token=token, hosts=hosts_of(address, asked.hosts)), listening)

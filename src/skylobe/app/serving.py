@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from skylobe.app.routes import routes
-from skylobe.app.security import Guard
+from skylobe.app.security import LOCAL, Guard
 from skylobe.app.state import State
 from skylobe.core import pages
 from skylobe.core.errors import (
@@ -36,15 +36,13 @@ LAST_PORT = 65535
 PATIENCE = 5  # seconds that answers under way are waited for, when the server is stopped
 
 
-def build(
-    state: State, *, token: str | None = None, hosts: tuple[str, ...] | None = None
-) -> ASGIApp:
+def build(state: State, *, token: str | None = None, hosts: tuple[str, ...] = LOCAL) -> ASGIApp:
     """Make the app.
 
     Args:
         state: What is served.
         token: That every request must bring.
-        hosts: Names by which the server may be called; ``None`` for any.
+        hosts: Names by which the server may be called, as ``hosts_of`` gives them.
     """
     app = FastAPI(
         title="skylobe",

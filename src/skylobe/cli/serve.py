@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from skylobe.cli import terminal
-from skylobe.cli.messages import in_options
 from skylobe.search.settings import ServeSettings
 
 
@@ -24,7 +23,4 @@ def serve_command(
     """
     from skylobe.app import server
 
-    def tell(line: str) -> None:
-        terminal.say(in_options(line, ["token"]))
-
-    server.serve(index, address, port, tell=tell, **vars(settings))
+    server.serve(index, address, port, tell=terminal.say, **vars(settings))

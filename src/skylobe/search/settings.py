@@ -34,11 +34,14 @@ class ServeSettings(WaySettings):
     """How an index is served.
 
     Args:
-        token: That every visitor must bring; SKYLOBE_TOKEN keeps it off the command line.
+        token: That every visitor must bring; SKYLOBE_TOKEN keeps it off the command line. Where others
+            reach the server, one is made if none is given.
+        hosts: Further names by which the server is called, as by a proxy before it.
         tags: File of the tags, beside the index by default.
     """
 
     token: str | None = None
+    hosts: Sequence[str] = ()
     tags: Path | None = None
 
 
