@@ -27,6 +27,7 @@ from skylobe.core.units import read_unit
 from skylobe.sky.table_positions import positions_in
 
 DOORS = ("csv", "tsv", "ecsv", "fits", "vot", "parquet", "astropy", "pandas", "arrow")
+DOORS += ("astropy.parquet",)  # written by astropy
 LETTERS = st.characters(codec="utf-8", categories=("L", "N", "P", "S"))
 NAMES = st.one_of(
     st.text(LETTERS, min_size=1, max_size=8),
@@ -85,6 +86,9 @@ def through(door, columns, folder):
     table = as_astropy(columns)
     if door == "astropy":
         return read_catalogue(table)
+    if door == "astropy.parquet":
+        table.write(path, overwrite=True)
+        return read_catalogue(path)
     write_table(table, path, FORMATS[path.suffix])
     return read_catalogue(path)
 
