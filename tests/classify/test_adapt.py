@@ -1,3 +1,5 @@
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -120,3 +122,29 @@ def test_364_labels_classify_mirabest(mirror: Path):
     made = adapt(load_model("skylobe-base"), chosen)
     error = error_percent(test.labels, made.logits(made.vectors(test)).argmax(1))
     assert error < 22  # chance is 47 %; 95 of 100 draws of a 15 % error on 104 sources stay below
+
+
+def test_a_head_that_the_weights_do_not_have_takes_no_memory(model, tmp_path):
+    folder = save_classifier(adapt(model, lobes(12)), tmp_path / "c")
+    note = json.loads((folder / "classifier.json").read_text())
+    note["head"]["n_features"] = 10**13
+    (folder / "classifier.json").write_text(json.dumps(note))
+    with pytest.raises(CheckpointError, match="do not fit"):
+        load_classifier(folder)
+
+
+def test_files_of_two_savings_are_refused(model, tmp_path):
+    """Each file by itself is whole, and fits the others."""
+    one, other = (
+        save_classifier(adapt(model, lobes(12, seed=seed)), tmp_path / str(seed)) for seed in (0, 1)
+    )
+    for name in ("head.safetensors", "training.safetensors", "config.json", "classifier.json"):
+        mixed = shutil.copytree(one, tmp_path / name)
+        change = json.loads((other / name).read_text()) if name.endswith("json") else None
+        if name == "config.json":
+            change["name"] = "another"
+            (mixed / name).write_text(json.dumps(change))
+        else:
+            shutil.copy(other / name, mixed / name)
+        with pytest.raises(CheckpointError, match="saved with the others"):
+            load_classifier(mixed)

@@ -93,9 +93,10 @@ def finetune(folder: Path) -> None:
 def contents(made: Classifier) -> list[object]:
     """List all that decides what a classifier says."""
     parts = (made.model.encoder, made.head)
-    tensors = [one.tolist() for part in parts for one in part.state_dict().values()]
+    tensors = [one.numpy().tobytes() for part in parts for one in part.state_dict().values()]
     calibration = made.calibration
-    return [*tensors, made.reference.tolist(), calibration.temperature, calibration.scores.tolist()]
+    rest = (made.reference.tobytes(), calibration.temperature, calibration.scores.tobytes())
+    return [*tensors, *rest]
 
 
 def holds_finetune(folder: Path) -> str:

@@ -1,12 +1,16 @@
 """Pictures and arrays: what is transparent, turned, deep or of half precision."""
 
 import io
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
+from skylobe.core.errors import DataError
 from skylobe.images.files import decode, read_image
 from skylobe.images.normalise import normalise
 from skylobe.sky.background import noise_level
@@ -96,3 +100,33 @@ def test_half_precision_is_measured_in_single(unit: float, tmp_path: Path):
     np.testing.assert_array_equal(found, half.astype(np.float32))
     assert noise_level(half) == pytest.approx(1e-4 * unit, rel=0.05)
     np.testing.assert_array_equal(normalise(half), normalise(half.astype(np.float32)))
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [((2000, 2000), "truncated"), ((10**6,) * 2, "larger"), ((-1, 4), "damaged")],
+)
+def test_an_array_that_claims_more_than_its_file_holds_takes_no_memory(
+    tmp_path, monkeypatch, shape, message
+):
+    monkeypatch.setattr(np, "load", lambda *given, **named: 1 / 0)
+    path = tmp_path / "a.npy"
+    with path.open("wb") as file:
+        head = {"descr": "<f8", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_2_0(file, head)
+        file.write(bytes(80))
+    with pytest.raises(DataError, match=message):
+        read_image(path)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, 200), st.integers(0, 255), st.integers(0, 700))
+def test_a_damaged_array_is_refused_or_read(tmp_path_factory, at, byte, length):
+    file = io.BytesIO()
+    np.save(file, np.random.default_rng(0).normal(size=(8, 8)))
+    data = bytearray(file.getvalue())
+    data[at] = byte
+    path = tmp_path_factory.getbasetemp() / "damaged.npy"
+    path.write_bytes(data[:length])
+    with suppress(DataError):
+        read_image(path)

@@ -102,7 +102,7 @@ class TagStore:
             self._stamp = stamp
         except FileNotFoundError:
             self._stamp, self._tagged = None, {}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise DataError(
                 f"{self.path}: not a file of tags that this version reads; move it away, or name "
                 "another file with tags=FILE."

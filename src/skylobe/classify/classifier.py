@@ -24,6 +24,7 @@ from skylobe.models.loading import load_model
 from skylobe.models.model import Model, read_json, write_model
 from skylobe.models.prepare import prepare
 from skylobe.models.settings import Preprocessing
+from skylobe.models.weights import filled
 from skylobe.scores.calibration import Calibration, Probabilities
 
 Vectors = Float[np.ndarray, "source feature"]
@@ -171,8 +172,8 @@ def load_classifier(folder: str | Path, *, device: str | torch.device = "cpu") -
     model = load_model(folder, device=device)
     try:
         names = tuple(record["class_names"])
-        head = Head(record["head"]["kind"], record["head"]["n_features"], len(names))
-        head.load_state_dict(safetensors.torch.load_file(folder / HEAD_FILE))
+        asked = record["head"]["kind"], record["head"]["n_features"], len(names)
+        head = filled(lambda: Head(*asked), folder / HEAD_FILE)
         arrays = safetensors.numpy.load_file(folder / DATA_FILE)
         _insist_on_fit(head, model, arrays["reference"], record["with_measures"])
         return Classifier(

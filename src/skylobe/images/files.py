@@ -4,6 +4,7 @@ Pixels come out as they are in the file; ``normalise`` scales them. A file that 
 refused by name; it never becomes a silent blank.
 """
 
+import io
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,7 @@ def decode(file: OpenFile, name: str, *, max_pixels: int = MAX_PIXELS) -> ImageF
     elif ending.endswith(PICTURES):
         image = ImageFile(_read_picture(file, name, max_pixels), is_physical=False)
     elif ending.endswith(".npy"):
-        image = ImageFile(_plane(_read_npy(file, name), name))
+        image = ImageFile(_plane(_read_npy(file, name, max_pixels), name))
     else:
         raise DataError(f"{name}: unknown ending; use one of {', '.join(ENDINGS)}.")
     if not np.isfinite(image.pixels).any():
@@ -199,16 +200,33 @@ def _brightness(picture: Image.Image) -> NDArray[np.float32]:
     return np.asarray(shown[..., 0] * (shown[..., 1] / 255), dtype=np.float32)
 
 
-def _read_npy(file: OpenFile, name: str) -> NDArray[Any]:
+def _read_npy(file: OpenFile, name: str, max_pixels: int) -> NDArray[Any]:
+    """Read an array; what its head says of it is compared with the file before memory is taken."""
     try:
-        array = np.load(file, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+        shape, kind = _npy_head(file)
+    except Exception as error:  # the head is read as Python is, and fails in as many ways
         raise DataError(
-            f"{name}: damaged, or not a plain array ({error}); save it with numpy.save."
+            f"{name}: damaged, or not a plain array ({type(error).__name__}); save it with numpy.save."
         ) from None
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
+    if kind.kind not in "fiub":
         raise DataError(f"{name}: not an array of numbers; save it with numpy.save.")
-    return array
+    _check_size(shape, name, max_pixels)
+    at, end = file.tell(), file.seek(0, io.SEEK_END)
+    if end - at < math.prod(shape) * kind.itemsize:
+        raise DataError(f"{name}: truncated; fetch the file again.")
+    file.seek(0)
+    return np.asarray(np.load(file, allow_pickle=False))
+
+
+def _npy_head(file: OpenFile) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Read shape and type of an array; later versions of the format are of other arrays than images."""
+    if np.lib.format.read_magic(file) == (1, 0):
+        shape, _, kind = np.lib.format.read_array_header_1_0(file)
+    else:
+        shape, _, kind = np.lib.format.read_array_header_2_0(file)
+    if min(shape, default=1) < 0:
+        raise ValueError
+    return shape, kind
 
 
 def _plane(pixels: NDArray[Any] | None, name: str) -> NDArray[np.floating[Any]]:

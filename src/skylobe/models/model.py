@@ -20,6 +20,7 @@ from skylobe.core.fingerprints import insist_on_files, of_files
 from skylobe.core.settings import from_dict, to_dict
 from skylobe.models.encoder import Encoder
 from skylobe.models.settings import EncoderConfig, Preprocessing
+from skylobe.models.weights import filled
 
 FORMAT = 1  # of the folder; raised when an older reader could not understand it
 FILES = ("config.json", "preprocessing.json", "model.safetensors", "README.md")  # of a folder
@@ -80,8 +81,8 @@ def load_folder(folder: Path) -> Model:
             f"skylobe {config.get('skylobe_version', 'of the version that wrote it')}."
         )
     insist_on_files(folder, config.get("files", {}))
-    encoder = Encoder(from_dict(EncoderConfig, config["encoder"]))
-    load_weights(encoder, folder / "model.safetensors")
+    asked = from_dict(EncoderConfig, config["encoder"])
+    encoder = filled(lambda: Encoder(asked), folder / "model.safetensors")
     card = folder / "README.md"
     return Model(
         name=config["name"],
@@ -130,23 +131,6 @@ def write_model(model: Model, folder: Path, *, half: bool = False) -> None:
     storage.write_json(folder / "config.json", config | {"files": files})
 
 
-def load_weights(encoder: Encoder, path: Path) -> None:
-    """Put weights from a safetensors file into an encoder, as fp32."""
-    try:
-        state = safetensors.torch.load_file(path)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise CheckpointError(
-            f"{path}: the weights cannot be read ({error}); copy the model folder again."
-        ) from None
-    try:
-        encoder.load_state_dict(state)
-    except RuntimeError:
-        raise CheckpointError(
-            f"{path}: the weights do not fit the network in config.json; the two files come from "
-            "different models, copy the folder again."
-        ) from None
-
-
 def weights_fingerprint(model: Model) -> str:
     """Hash what decides a model's embeddings: its weights in fp32, and its preprocessing."""
     digest = hashlib.sha256(json.dumps(to_dict(model.preprocessing), sort_keys=True).encode())
@@ -164,7 +148,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise CheckpointError(
             f"{path}: missing or not JSON; a model folder holds model.safetensors, config.json and "
             "preprocessing.json, copy it again."

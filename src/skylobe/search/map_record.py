@@ -94,7 +94,15 @@ class LatentMap:
                 variance_kept=float(note["variance_kept"]),
                 seed=int(note["seed"]),
             )
-        except (OSError, ValueError, KeyError, pa.ArrowException, safetensors.SafetensorError):
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            RecursionError,
+            pa.ArrowException,
+            safetensors.SafetensorError,
+        ):
             raise DataError(
                 f"{folder}: has no map, or a damaged one; make it with skylobe map {folder}."
             ) from None

@@ -59,7 +59,7 @@ def read_note(folder: Path, place: str) -> Note:
             plan = kept.pop("approximate")
             made = None if plan is None else Partitions(**plan)
             return Note(**kept | {"data": tuple(kept["data"]), "approximate": made})
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         raise DataError(
             f"{place}: not an index, or one that was not finished being made; make one with "
             "skylobe.index(out=FOLDER)."

@@ -51,7 +51,7 @@ class Corpus:
             kept = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
             self.settings = CorpusSettings(**kept)
             self.exclusion = Exclusion.load(folder / EXCLUDED)
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
             raise DataError(
                 f"{folder}: not a corpus, or one that was not finished being made; make it again."
             ) from None
