@@ -19,6 +19,7 @@ from skylobe.core.errors import ConfigError, DataError, StorageError
 from skylobe.images.image_set import ImageSet
 from skylobe.models import hub
 from skylobe.search.exact import Index
+from skylobe.search.filters import DEEPEST
 from skylobe.search.searching import doors
 from skylobe.search.settings import WaySettings
 from skylobe.search.store import SourceIndex
@@ -241,3 +242,24 @@ def test_two_that_append_at_once_lose_and_double_nothing(tmp_path, synthetic):
     assert set(made.note.data) == {"synthetic", "one", "two"}
     assert len(refused) == 1
     assert "would be in it twice" in refused[0]
+
+
+@pytest.mark.parametrize(
+    ("around", "levels"),
+    [
+        ("NOT {}", 1),
+        ("label = 'x' OR label != 'y' AND ({})", 1),
+        ("NOT (label != 'x' AND {})", 2),
+        ("NOT (label = 'x' OR label != 'y' AND {})", 2),
+    ],
+)
+def test_a_filter_is_as_deep_as_the_store_can_read_and_no_deeper(whole, around, levels):
+    """Beyond that the store's time doubles with each level, or it cannot read at all."""
+    is_one, condition = whole.column("label") == "one", "label = 'one'"
+    for _ in range(DEEPEST // levels):
+        condition = around.format(condition)
+    assert (whole.where(condition) == is_one).all(), "an even number of NOTs"
+    for _ in range(2 * levels):
+        condition = around.format(condition)
+    with pytest.raises(ConfigError, match="nested too deep"):
+        whole.where(condition)

@@ -17,10 +17,10 @@ from astropy.table import Table
 from astropy.table.meta import get_header_from_yaml
 from astropy.time import Time
 from astropy.utils.exceptions import AstropyWarning
-from astropy.utils.xml.iterparser import get_xml_iterator
 
 from skylobe.core.columns import Column
 from skylobe.core.delimited import decode, read_delimited
+from skylobe.core.elsewhere import refuse_links
 from skylobe.core.entries import column_of
 from skylobe.core.errors import DataError
 
@@ -200,7 +200,7 @@ def _unescape(text: str) -> str:
 
 def _read_votable(path: Path, origin: str) -> Parts:
     data = path.read_bytes()
-    _refuse_links(data, origin)
+    refuse_links(data, origin)
     whole = votable.parse(io.BytesIO(data), verify="ignore")
     tables = list(whole.iter_tables())
     if len(tables) != 1:
@@ -225,20 +225,6 @@ def _read_votable(path: Path, origin: str) -> Parts:
             origin=origin,
         )
     return framed, meta
-
-
-def _refuse_links(data: bytes, origin: str) -> None:
-    """Refuse a VOTable whose rows lie elsewhere: reading it would ask whatever address it names.
-
-    The XML is read by the same reader as the table is, so that both see the same.
-    """
-    with get_xml_iterator(io.BytesIO(data)) as elements:
-        for is_start, name, content, _ in elements:
-            if is_start and name == "STREAM" and content.get("href"):
-                raise DataError(
-                    f"{origin}: its rows lie elsewhere, at {content['href'][:80]!r}, and nothing is "
-                    "fetched that you did not name; save the table with its rows inside."
-                )
 
 
 def _read_parquet(path: Path, origin: str) -> Parts:

@@ -118,9 +118,8 @@ class SourceIndex:
             self.require(model, embeddings.n_views)
             table = tabulate(image_set, embeddings)
             refuse_twice(table, self.ids, self.place)
-            known = self._table.schema
-            new = [field for field in table.schema if field.name not in known.names]
-            rows = fitted(table, pa.schema([*known, *new]), self.place)
+            new = [field for field in table.schema if field.name not in self._table.schema.names]
+            rows = fitted(table, pa.schema([*self._table.schema, *new]), self.place)
             # first the name: whoever is killed after it comes again, and after the rows could not
             data = tuple(dict.fromkeys([*self.note.data, image_set.name]))
             write_note(self.folder, dataclasses.replace(self.note, data=data))
