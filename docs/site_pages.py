@@ -41,6 +41,7 @@ MODULES = {
         "scores.curves",
         "scores.intervals",
         "scores.calibration",
+        "scores.discriminant",
         "scores.splits",
     ),
     "Training without labels": (

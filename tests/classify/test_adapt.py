@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 from scipy.special import softmax
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.metrics import log_loss
 
 from conftest import lobes
-from skylobe.classify.adapt import adapt, fit_head
-from skylobe.classify.classifier import load_classifier, save_classifier
+from skylobe.classify.adapt import adapt, adapt_vectors, cross_fit, fit_head, folds
+from skylobe.classify.classifier import describe, load_classifier, save_classifier
 from skylobe.classify.settings import AdaptConfig
 from skylobe.core.errors import CheckpointError, DataError
 from skylobe.images import datasets
@@ -19,6 +19,7 @@ from skylobe.models.encoder import build_encoder
 from skylobe.models.loading import load_model
 from skylobe.models.model import Model, save_model
 from skylobe.models.settings import EncoderConfig, Preprocessing
+from skylobe.scores.draws import stratified_rows
 from skylobe.scores.intervals import error_percent
 from skylobe.scores.probe import fit_probe
 
@@ -40,17 +41,54 @@ def test_the_head_gives_the_probabilities_of_the_regression_it_was_made_of(n_cla
     vectors, labels = _vectors(n_classes)
     head = fit_head(vectors, labels, method="logistic")
     logits = head(torch.from_numpy(vectors)).detach().numpy()
-    expected = fit_probe(vectors, labels).predict_proba(vectors)
+    expected = fit_probe(vectors, labels, floored=True).predict_proba(vectors)
     np.testing.assert_allclose(softmax(logits, axis=1), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("n_classes", [2, 3])
-def test_the_discriminant_does_not_see_the_scale_of_its_inputs(n_classes: int):
-    vectors, labels = _vectors(n_classes)
+@pytest.mark.parametrize("method", ["discriminant", "logistic", "ridge"])
+def test_a_feature_of_almost_no_spread_does_not_change_the_probabilities(method):
+    """Almost: among the labelled sources; one to be classified is a thousand spreads away in it."""
+    vectors, labels = _vectors(2)
+    hardly = 1e-4 * np.random.default_rng(1).normal(0, 1, (60, 1)).astype(np.float32)
+    asked = vectors[:10]
+    without, held_out = _probabilities(vectors, labels, asked, method)
+    both, far = np.hstack([vectors, hardly]), np.full((10, 1), 0.1, dtype=np.float32)
+    found, again = _probabilities(both, labels, np.hstack([asked, far]), method)
+    np.testing.assert_allclose(found, without, atol=0.05)
+    both[0, -1] = 0.1  # and one of the labelled ones is
+    stray = _probabilities(both, labels, np.hstack([asked, far]), method)[1]
+    assert again == pytest.approx(held_out, rel=0.3)
+    assert stray == pytest.approx(held_out, rel=0.3)
+
+
+def _probabilities(
+    vectors: np.ndarray, labels: np.ndarray, asked: np.ndarray, method: str
+) -> tuple[np.ndarray, float]:
+    """Give the probabilities of what is asked, and the temperature behind them."""
+    calibration = cross_fit(vectors, labels, method=method)
+    with torch.inference_mode():
+        logits = fit_head(vectors, labels, method=method)(torch.from_numpy(asked)).numpy()
+    return calibration.probabilities(logits), calibration.temperature
+
+
+def test_classes_that_do_not_vary_are_told_apart():
+    vectors = np.repeat(np.eye(2, 5, dtype=np.float32), 3, axis=0)
+    labels = np.repeat(np.arange(2), 3)
     logits = fit_head(vectors, labels)(torch.from_numpy(vectors)).detach().numpy()
-    analysis = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
-    expected = analysis.fit(vectors, labels).predict_proba(vectors)
-    np.testing.assert_allclose(softmax(logits, axis=1), expected, atol=1e-4)
+    assert np.isfinite(logits).all()
+    assert np.array_equal(logits.argmax(1), labels)
+
+
+@pytest.mark.parametrize("counts", [(2, 2), (2, 30), (5, 6, 7), (100, 3)])
+def test_every_fold_leaves_every_class_to_learn_from(counts):
+    labels = np.repeat(np.arange(len(counts)), counts)
+    fold = folds(labels, 20, seed=3)
+    for number in range(fold.max() + 1):
+        assert 0 < (fold == number).sum() < len(labels)
+        assert len(np.unique(labels[fold != number])) == len(counts)
+    sizes = np.bincount(fold)
+    assert sizes.max() - sizes.min() <= 1
+    assert not np.array_equal(fold, folds(labels, 20, seed=4))
 
 
 @pytest.mark.parametrize("method", ["discriminant", "logistic", "ridge"])
@@ -60,9 +98,10 @@ def test_a_few_labels_separate_a_toy_and_shuffled_ones_do_not(model, method, wit
     made = adapt(model, lobes(40, seed=7), AdaptConfig(method, with_measures))
     right = made.probabilities(made.vectors(test)).argmax(1) == test.labels
     assert np.mean(right) > 0.95
-    shuffled = np.random.default_rng(1).permutation(lobes(40).labels)
+    shuffled = np.arange(40) // 2 % 2  # half of either group
     blind = adapt(model, replace(lobes(40, seed=7), labels=shuffled), AdaptConfig(method))
-    assert 0.2 < np.mean(blind.probabilities(blind.vectors(test)).argmax(1) == test.labels) < 0.8
+    given = blind.probabilities(blind.vectors(test))[np.arange(100), test.labels]
+    assert 0.3 < given.mean() < 0.7
 
 
 def test_saved_is_reloaded_to_the_bit(model, tmp_path: Path):
@@ -74,6 +113,7 @@ def test_saved_is_reloaded_to_the_bit(model, tmp_path: Path):
     assert np.array_equal(made.probabilities(vectors), again.probabilities(vectors))
     assert np.array_equal(made.novelty(vectors), again.novelty(vectors))
     assert again.class_names == ("one", "two")
+    assert again.calibration.doubt == made.calibration.doubt > 0
     assert again.calibration.threshold(0.8) == made.calibration.threshold(0.8)
 
 
@@ -109,6 +149,7 @@ def test_sources_unlike_the_training_ones_are_novel(model):
 def test_one_source_per_class_makes_an_uncalibrated_classifier(model):
     made = adapt(model, lobes(2))
     assert made.calibration.temperature == 1.0
+    assert made.caution is not None
     assert made.calibration.abstains(made.probabilities(made.vectors(lobes(4))), 0.9).all()
     with pytest.raises(DataError, match="all labels are"):
         adapt(model, replace(lobes(4), labels=np.zeros(4, dtype=np.int64), class_names=("a", "b")))
@@ -148,3 +189,24 @@ def test_files_of_two_savings_are_refused(model, tmp_path):
             shutil.copy(other / name, mixed / name)
         with pytest.raises(CheckpointError, match="saved with the others"):
             load_classifier(mixed)
+
+
+@pytest.mark.parametrize("n_labels", [36, 60])
+def test_a_few_labels_give_probabilities_better_than_the_class_shares(n_labels: int, mirror: Path):
+    pool = datasets.load("mirabest", subset="confident", split="train").select(np.arange(0, 729, 4))
+    model = load_model("skylobe-base")
+    vectors = describe(model, pool, n_views=1, with_measures=True)
+    temperatures = []
+    for seed in range(4):
+        rows = stratified_rows(pool.labels, n_labels, seed=seed)
+        rest = np.setdiff1d(np.arange(len(pool)), rows)
+        config = AdaptConfig(n_views=1)
+        made = adapt_vectors(model, pool.select(rows), vectors[rows], config)
+        found = made.probabilities(vectors[rest])
+        truth = pool.labels[rest]
+        shares = np.bincount(pool.labels[rows]) / n_labels
+        assert log_loss(truth, found) < 0.9 * -np.log(shares[truth]).mean()
+        assert (found.max(1) > 0.8).mean() > 0.2, "not all near one half"
+        temperatures.append(made.calibration.temperature)
+    assert max(temperatures) < 4 * min(temperatures)
+    assert (made.caution is None) == (n_labels == 60)

@@ -1,4 +1,5 @@
 import csv
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from conftest import lobes
 from skylobe.classify import report as run_report
 from skylobe.classify import sentences
 from skylobe.classify.adapt import adapt, fit_head
-from skylobe.classify.classifier import Classifier, describe
+from skylobe.classify.classifier import Classifier, describe, save_classifier
 from skylobe.classify.decide import Decisions, decide, write_decisions
 from skylobe.classify.fast_curves import FastCurves, fast_curves
 from skylobe.classify.scores import summarise
@@ -122,6 +123,20 @@ def test_seen_images_and_missing_calibration_are_said(classifier, decisions, tmp
     assert "saved without calibration" in page
     assert "lr 0.5" in page
     assert sentences.facts(summarise(seen))["error where decided"] == "none"
+
+
+def test_too_few_labels_are_said_wherever_the_calibration_is(classifier, decisions, tmp_path: Path):
+    said = "40 labels are too few to calibrate"
+    page = run_report.write(_report(classifier, decisions), tmp_path / "page.html").read_text()
+    record = json.loads(
+        (save_classifier(classifier, tmp_path / "mine") / "classifier.json").read_text()
+    )
+    assert all(said in one for one in (page, classifier._repr_html_(), record["caution"]))
+    scores = np.linspace(0, 1, 50)
+    enough = replace(classifier, calibration=replace(classifier.calibration, scores=scores))
+    assert enough.caution is None
+    assert "too few to calibrate" not in enough._repr_html_()
+    assert "too few to calibrate" not in sentences.on_calibration(_report(enough, decisions))
 
 
 def test_the_curves_compare_draw_by_draw():

@@ -3,7 +3,13 @@ import pytest
 from scipy.special import softmax
 
 from skylobe.core.errors import ConfigError
-from skylobe.scores.calibration import Calibration, error_by_chance, fit_temperature, reliability
+from skylobe.scores.calibration import (
+    Calibration,
+    caution,
+    error_by_chance,
+    fit_temperature,
+    reliability,
+)
 
 
 def _drawn(n: int, seed: int, sharpness: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -25,7 +31,63 @@ def test_who_was_never_seen_to_err_is_not_certain(margin: float):
     labels = np.arange(40) % 2
     logits = margin * np.where(np.eye(2)[labels] > 0, 1.0, -1.0)
     sure = softmax(logits / fit_temperature(logits, labels), axis=1).max(1)
-    assert sure == pytest.approx(1 - 1 / 42, abs=1e-3)
+    assert 0.9 < sure[0] < 1 - 1 / 100
+
+
+@pytest.mark.parametrize(("n", "within"), [(6, 1.0), (20, 0.15), (60, 0.05), (400, 0.01)])
+@pytest.mark.parametrize("wrong", [True, False])
+def test_one_source_with_a_huge_margin_does_not_carry_the_temperature_away(n, within, wrong):
+    logits, labels = _drawn(n, 7)
+    usual = fit_temperature(logits, labels)
+    stray = logits.copy()
+    stray[0] = 0
+    stray[0, (labels[0] + wrong) % 3] = 1e4
+    assert fit_temperature(stray, labels) == pytest.approx(usual, rel=within)
+
+
+def test_the_unit_of_the_logits_does_not_matter():
+    logits, labels = _drawn(30, 8)
+    expected = fit_temperature(logits, labels)
+    assert fit_temperature(1e5 * logits, labels) == pytest.approx(1e5 * expected, rel=1e-3)
+    assert fit_temperature(logits + np.arange(30)[:, None], labels) == pytest.approx(expected)
+    assert fit_temperature(np.zeros((6, 2)), np.arange(6) % 2) == 1.0
+
+
+def test_the_more_it_erred_the_higher_the_temperature():
+    rng = np.random.default_rng(9)
+    margin = rng.uniform(0.5, 4, 100)
+    logits = np.stack([margin, -margin], axis=1)
+    found = [fit_temperature(logits, (np.arange(100) < k).astype(int)) for k in (2, 10, 20, 30)]
+    assert (np.diff(found) > 0).all()
+
+
+def test_few_labels_stay_near_the_prior_and_many_overrule_it():
+    """The labels are drawn at random, so that no confidence at all is right."""
+    rng = np.random.default_rng(10)
+
+    def warmth(n: int) -> float:
+        logits = rng.choice([-5.0, 5.0], n)[:, None] * [0.5, -0.5]
+        return fit_temperature(logits, rng.integers(0, 2, n)) / 2.5  # the lead of each
+
+    few, many = np.array([warmth(8) for _ in range(40)]), warmth(20_000)
+    assert np.abs(np.log(few / 1.2)).max() < 1
+    assert many > 1.2 * few.max()
+
+
+def test_no_source_however_wrong_loses_more_than_the_doubt_allows():
+    calibration = Calibration.fit(*_drawn(38, 11))
+    found = calibration.probabilities(np.array([[1e6, 0, 0], [0, 1, 2]]))
+    np.testing.assert_allclose(found.sum(1), 1)
+    np.testing.assert_allclose(found[0], [1 - 2 / 60, 1 / 60, 1 / 60])
+    assert (np.diff(found[1]) > 0).all()
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_too_few_labels_are_said_with_how_many_it_takes(n_classes: int):
+    said = [caution(n, n_classes) for n in range(0, 400, 5)]
+    enough = [n for n, one in zip(range(0, 400, 5), said, strict=True) if one is None]
+    assert enough == list(range(25 * n_classes, 400, 5))
+    assert f"{25 * n_classes} or more" in said[2]
 
 
 def test_calibration_lowers_the_calibration_error_and_changes_no_decision():

@@ -55,7 +55,7 @@ def test_fewer_sources_than_features_choose_the_strength_of_the_plain_search():
     from sklearn.preprocessing import StandardScaler
 
     plain = StandardScaler().fit_transform(vectors)
-    turned = probe._rotated(vectors)
+    turned = probe._rotated(vectors, StandardScaler())
     found = [
         cross_val_predict(LogisticRegression(C=0.1), one, labels, cv=5, method="decision_function")
         for one in (plain, turned)

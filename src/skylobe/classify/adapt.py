@@ -9,11 +9,8 @@ from typing import Literal
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import RidgeClassifierCV
-from sklearn.model_selection import StratifiedKFold
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
 from skylobe.classify.classifier import Classifier, describe
@@ -27,13 +24,15 @@ from skylobe.images.labels import labelled_sources
 from skylobe.models.head import Head, affine_head
 from skylobe.models.model import Model
 from skylobe.scores.calibration import Calibration
+from skylobe.scores.discriminant import FlooredScaler, Layer, fit_discriminant, residuals
 from skylobe.scores.probe import check, fit_probe
 
 Vectors = Float[np.ndarray, "source feature"]
 Labels = Int[np.ndarray, " source"]
 Linear = Literal["discriminant", "logistic", "ridge"]
 PENALTIES = np.logspace(0, 5, 11)  # of ridge regression
-N_FOLDS = 5
+LEAST_RESIDUAL = 1e-6  # in spreads; classes that vary less than this do not vary
+N_FOLDS = {"discriminant": 20, "logistic": 5, "ridge": 5}  # that a temperature is learnt from
 
 
 def adapt(model: Model, labelled: ImageSet, config: AdaptConfig | None = None) -> Classifier:
@@ -96,30 +95,39 @@ def fit_head(
     Raises:
         DataError: If a vector is not finite, or there are fewer than two classes.
     """
-    one_each = len(labels) == len(np.unique(labels))  # no spread to shrink
-    if method == "logistic" or (method == "discriminant" and one_each):
-        return _as_head(fit_probe(vectors, labels, seed=seed).pipeline)
     check(vectors, labels)
-    with threadpool_limits(1):
-        pipeline = make_pipeline(StandardScaler(), _closed_form(method))
-        return _as_head(pipeline.fit(vectors.astype(np.float64), labels))
-
-
-def _closed_form(method: Linear) -> LinearDiscriminantAnalysis | RidgeClassifierCV:
     if method == "discriminant":
-        return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+        scaler = FlooredScaler().fit(vectors.astype(np.float64))
+        scaled = scaler.transform(vectors.astype(np.float64))
+        if np.abs(residuals(scaled, labels)).max() > LEAST_RESIDUAL:
+            with threadpool_limits(1):
+                return _as_head(scaler, fit_discriminant(scaled, labels))
+    return _as_head(*_regression(vectors, labels, method, seed))
+
+
+def _regression(
+    vectors: Vectors, labels: Labels, method: Linear, seed: int
+) -> tuple[FlooredScaler, Layer]:
+    """Fit ridge regression, or logistic, which does where no class varies; two classes get half each."""
     if method == "ridge":
-        return RidgeClassifierCV(alphas=PENALTIES)
-    raise ConfigError(f"There is no method {method!r}; choose discriminant, logistic or ridge.")
-
-
-def _as_head(pipeline: Pipeline) -> Head:
-    """Fold the standardisation into the layer; two classes get half the decision each."""
+        pipeline = make_pipeline(FlooredScaler(), RidgeClassifierCV(alphas=PENALTIES))
+        with threadpool_limits(1):
+            pipeline.fit(vectors.astype(np.float64), labels)
+    elif method in ("discriminant", "logistic"):
+        pipeline = fit_probe(vectors, labels, floored=True, seed=seed).pipeline
+    else:
+        raise ConfigError(f"There is no method {method!r}; choose discriminant, logistic or ridge.")
     scaler, linear = pipeline[0], pipeline[-1]
-    weight = np.atleast_2d(linear.coef_) / scaler.scale_
-    bias = np.ravel(linear.intercept_) - weight @ scaler.mean_
+    weight, bias = np.atleast_2d(linear.coef_), np.ravel(linear.intercept_)
     if len(weight) == 1:
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
+    return scaler, (weight, bias)
+
+
+def _as_head(scaler: FlooredScaler, layer: Layer) -> Head:
+    """Fold the scaling into the layer."""
+    weight = layer[0] / scaler.scale_
+    bias = layer[1] - weight @ scaler.mean_
     return affine_head(torch.from_numpy(weight).float(), torch.from_numpy(bias).float())
 
 
@@ -130,13 +138,31 @@ def cross_fit(
 
     Where a class has one source only nothing can be learnt and the logits stay as they are.
     """
-    n_folds = int(min(N_FOLDS, np.bincount(labels).min()))
-    if n_folds < 2:
+    if np.bincount(labels).min() < 2:
         return Calibration()
+    fold = folds(labels, N_FOLDS[method], seed=seed)
     logits = np.empty((len(labels), int(labels.max()) + 1))
-    folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
-    for train, held_out in folds.split(labels, labels):
-        head = fit_head(vectors[train], labels[train], method=method, seed=seed)
+    for number in range(int(fold.max()) + 1):
+        held_out = fold == number
+        head = fit_head(vectors[~held_out], labels[~held_out], method=method, seed=seed)
         with torch.inference_mode():
             logits[held_out] = head(torch.from_numpy(vectors[held_out])).numpy()
     return Calibration.fit(logits, labels)
+
+
+def folds(labels: Labels, n_folds: int, *, seed: int = 0) -> Int[np.ndarray, " source"]:
+    """Number a fold for each source, at random, such that every class is in every training part.
+
+    A discriminant wants many, as its temperature falls quickly with the labels it is fitted to. The
+    classes are dealt out in turn, so that one with two sources does not make it two folds.
+
+    Args:
+        labels: Class numbers, two or more sources of each.
+        n_folds: Two or more; not more than there are sources are made.
+        seed: Of the order.
+    """
+    order = np.random.default_rng(seed).permutation(len(labels))
+    order = order[np.argsort(labels[order], kind="stable")]
+    fold = np.empty(len(labels), dtype=np.int64)
+    fold[order] = np.arange(len(labels)) % min(n_folds, len(labels))
+    return fold

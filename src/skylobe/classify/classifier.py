@@ -25,7 +25,7 @@ from skylobe.models.model import Model, read_json, write_model
 from skylobe.models.prepare import prepare
 from skylobe.models.settings import Preprocessing
 from skylobe.models.weights import filled
-from skylobe.scores.calibration import Calibration, Probabilities
+from skylobe.scores.calibration import Calibration, Probabilities, caution
 
 Vectors = Float[np.ndarray, "source feature"]
 FILE, HEAD_FILE, DATA_FILE = "classifier.json", "head.safetensors", "training.safetensors"
@@ -60,6 +60,11 @@ class Classifier:
     def __repr__(self) -> str:
         """Say what it tells apart in a line."""
         return f"Classifier({', '.join(self.class_names)}: {self.model.name})"
+
+    @property
+    def caution(self) -> str | None:
+        """Say that its labels are too few for calibrated probabilities; ``None`` if they are enough."""
+        return caution(len(self.calibration.scores), len(self.class_names))
 
     def _repr_html_(self) -> str:
         return shown.classifier(
@@ -141,6 +146,8 @@ def _write(classifier: Classifier, folder: Path) -> None:
         "n_views": classifier.n_views,
         "with_measures": classifier.with_measures,
         "temperature": classifier.calibration.temperature,
+        "doubt": classifier.calibration.doubt,
+        "caution": classifier.caution,
         "provenance": classifier.provenance,
         "files": of_files(folder, (HEAD_FILE, DATA_FILE, "config.json")),  # which names the rest
     }
@@ -182,7 +189,9 @@ def load_classifier(folder: str | Path, *, device: str | torch.device = "cpu") -
             class_names=names,
             n_views=record["n_views"],
             with_measures=record["with_measures"],
-            calibration=Calibration(record["temperature"], arrays["scores"]),
+            calibration=Calibration(
+                record["temperature"], arrays["scores"], record.get("doubt", 0.0)
+            ),
             reference=arrays["reference"],
             provenance=record["provenance"],
         )

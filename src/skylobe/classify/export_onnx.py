@@ -26,6 +26,7 @@ from skylobe.models.encoder import Encoder
 from skylobe.models.head import Head
 from skylobe.models.inference import fold_batch_norm
 from skylobe.models.model import Model
+from skylobe.scores.calibration import Calibration
 
 
 class EncoderGraph(nn.Module):
@@ -57,19 +58,21 @@ class ClassifierGraph(nn.Module):
     Args:
         embedding: Images to embeddings.
         head: Embeddings to logits.
-        temperature: Logits are divided by this.
+        calibration: From logits to probabilities.
     """
 
-    def __init__(self, embedding: EncoderGraph, head: Head, temperature: float) -> None:
+    def __init__(self, embedding: EncoderGraph, head: Head, calibration: Calibration) -> None:
         super().__init__()
-        self.embedding, self.head, self.temperature = embedding, head, temperature
+        self.embedding, self.head = embedding, head
+        self.temperature, self.doubt = calibration.temperature, calibration.doubt
 
     def forward(
         self, images: Float[Tensor, "batch 1 height width"]
     ) -> tuple[Float[Tensor, "batch feature"], Float[Tensor, "batch class"]]:
         """Give each image its embedding and its probabilities."""
         embeddings = self.embedding(images)
-        return embeddings, torch.softmax(self.head(embeddings) / self.temperature, dim=1)
+        sure = torch.softmax(self.head(embeddings) / self.temperature, dim=1)
+        return embeddings, (1 - self.doubt) * sure + self.doubt / sure.shape[1]
 
 
 def export_onnx(made: Model | Classifier, path: Path, *, n_views: int | None = None) -> Path:
@@ -108,7 +111,7 @@ def export_onnx(made: Model | Classifier, path: Path, *, n_views: int | None = N
         "skylobe.preprocessing": json.dumps(to_dict(model.preprocessing)),
     }
     if classifier is not None:
-        graph = ClassifierGraph(embedding, classifier.head, classifier.calibration.temperature)
+        graph = ClassifierGraph(embedding, classifier.head, classifier.calibration)
         outputs.append("probabilities")
         metadata["skylobe.class_names"] = json.dumps(classifier.class_names)
     _write(graph.eval(), model.preprocessing.crop_pix, outputs, metadata, path)

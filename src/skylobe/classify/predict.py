@@ -140,9 +140,10 @@ def _open_parts(
     """Make the folder of finished parts, emptied if it belongs to other input or settings."""
     folder = out.with_name(out.name + ".parts")
     key = hashlib.sha256(repr((sources, settings, classifier.class_names)).encode())
-    key.update(repr((classifier.n_views, classifier.calibration.temperature)).encode())
+    calibration = classifier.calibration
+    key.update(repr((classifier.n_views, calibration.temperature, calibration.doubt)).encode())
     key.update(repr(classifier.model.preprocessing).encode())
-    key.update(classifier.calibration.scores.tobytes())
+    key.update(calibration.scores.tobytes())
     for part in (classifier.head, classifier.model.encoder):
         for weights in part.state_dict().values():
             key.update(weights.cpu().numpy().tobytes())

@@ -131,11 +131,13 @@ def on_calibration(report: RunReport) -> str:
         )
     within = score.calibration_error <= score.chance_error
     verdict = "it cannot tell these from perfect ones" if within else "what is left is not chance"
+    doubt = report.classifier.caution
     return (
         f"Temperature scaling (T = {calibration.temperature:.2f}, learnt on {len(calibration.scores):,} "
         f"labels with logits made without them) takes the ECE from {before} to {after} and the log "
         f"loss from {score.uncalibrated_log_loss:.3f} to {score.log_loss:.3f}. The ECE of perfect "
         f"probabilities would be below {chance} in 95 of 100 test sets of this size: {verdict}."
+        f"{f' {doubt}' if doubt else ''}"
     )
 
 

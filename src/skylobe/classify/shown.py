@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skylobe.core import notebook
-from skylobe.scores.calibration import Calibration
+from skylobe.scores.calibration import Calibration, caution
 
 LEVELS = (0.8, 0.9, 0.95)  # of prediction sets
 MARKED = 0.9  # the one that is drawn
@@ -32,7 +32,7 @@ def classifier(
     return notebook.frame(
         f"Classifier: {' · '.join(class_names)}",
         f"learnt from {learnt}; {model}",
-        _calibration(calibration),
+        _calibration(calibration, len(class_names)),
         notebook.facts(_told(provenance)),
     )
 
@@ -50,18 +50,19 @@ def _told(provenance: Mapping[str, Any]) -> dict[str, object]:
     return told
 
 
-def _calibration(calibration: Calibration) -> str:
+def _calibration(calibration: Calibration, n_classes: int) -> str:
     scores = np.asarray(calibration.scores)
     if not len(scores):
         return (
             "<p>Not calibrated: no labels were kept out. Probabilities are as they come, and every source "
             "is abstained from.</p>"
         )
+    doubt = caution(len(scores), n_classes)
     rows = [_level(calibration, level) for level in LEVELS]
     head = ("true class in the set", "a class is in it from a probability of")
     return (
         f"<h2>Calibrated on {len(scores):,} held-out labels, temperature "
-        f"{notebook.number(calibration.temperature)}</h2>"
+        f"{notebook.number(calibration.temperature)}</h2>{f'<p>{doubt}</p>' if doubt else ''}"
         f"{_bars(1 - scores, calibration.threshold(MARKED))}{notebook.grid(head, rows)}"
     )
 

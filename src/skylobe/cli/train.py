@@ -88,3 +88,5 @@ def finetune_command(
         terminal.say(
             "Not calibrated: no labels were kept out; give --settings.validation_share 0.2."
         )
+    elif made.caution is not None:
+        terminal.say(made.caution)

@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
-from scipy.special import softmax
 
-from skylobe.scores.calibration import reliability
+from skylobe.scores.calibration import Calibration, reliability
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,7 @@ class Outcome:
     logits: dict[str, list[list[float]]]
     labels: dict[str, list[int]]
     novelty: dict[str, list[float]]
+    doubt: float = 0.0
 
     def wrong(self, test: str) -> NDArray[np.bool_]:
         """Mark the labelled sources of a test set that got another class than theirs."""
@@ -59,8 +59,8 @@ class Outcome:
         self, test: str, *, calibrated: bool = True
     ) -> Float[np.ndarray, "source class"]:
         """Give the probabilities of each source."""
-        scale = self.temperature if calibrated else 1.0
-        return np.asarray(softmax(np.array(self.logits[test]) / scale, axis=1))
+        kept = Calibration(self.temperature, doubt=self.doubt) if calibrated else Calibration()
+        return kept.probabilities(np.array(self.logits[test]))
 
     def calibration_error(self, test: str, *, calibrated: bool = True) -> float:
         """Expected calibration error in per cent."""

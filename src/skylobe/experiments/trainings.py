@@ -191,6 +191,7 @@ def _test(training: Training, classifier: Classifier, seconds: float, memory: Me
         logits=logits,
         labels=labels,
         novelty=novelty,
+        doubt=calibration.doubt,
     )
 
 

@@ -4,23 +4,22 @@ Everything is fitted on logits of sources that the classifier was not trained on
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 
 from skylobe.core.errors import ConfigError
 
 Logits = Float[np.ndarray, "source class"]
 Probabilities = Float[np.ndarray, "source class"]
 Labels = Int[np.ndarray, " source"]
-TEMPERATURES = (
-    0.05,
-    1e5,
-)  # searched between these; a discriminant of separable classes has huge logits
+USUAL, SPREAD = 1.2, 0.3  # of the prior of the temperature; chosen as docs/log.md says
+REACH = 8  # spreads of the prior on either side within which a temperature is looked for
+PER_CLASS = 25  # held-out labels from which probabilities rest on them more than on the prior
 
 
 @dataclass(frozen=True)
@@ -31,21 +30,24 @@ class Calibration:
         temperature: Logits are divided by this.
         scores: One minus the probability of the true class of each held-out source, rising; empty if
             there was none to learn from.
+        doubt: Share of every probability that is spread over all classes, whatever the logits say.
     """
 
     temperature: float = 1.0
     scores: Float[np.ndarray, " held_out"] = field(default_factory=lambda: np.empty(0))
+    doubt: float = 0.0
 
     @classmethod
     def fit(cls, logits: Logits, labels: Labels) -> "Calibration":
         """Learn from held-out logits."""
-        temperature = fit_temperature(logits, labels)
-        probabilities = softmax(logits / temperature, axis=1)
-        return cls(temperature, np.sort(1 - probabilities[np.arange(len(labels)), labels]))
+        plain = cls(fit_temperature(logits, labels), doubt=doubt_of(len(labels)))
+        chosen = plain.probabilities(logits)[np.arange(len(labels)), labels]
+        return replace(plain, scores=np.sort(1 - chosen))
 
     def probabilities(self, logits: Logits) -> Probabilities:
         """Turn logits into calibrated probabilities."""
-        return np.asarray(softmax(np.asarray(logits, np.float64) / self.temperature, axis=1))
+        sure = softmax(np.asarray(logits, np.float64) / self.temperature, axis=1)
+        return np.asarray((1 - self.doubt) * sure + self.doubt / sure.shape[1])
 
     def threshold(self, level: float) -> float:
         """Give the probability that a class needs to be in the prediction set.
@@ -75,30 +77,75 @@ class Calibration:
 
 
 def fit_temperature(logits: Logits, labels: Labels) -> float:
-    """Find the divisor of the logits under which the labels are most likely.
+    """Find the divisor of the logits under which the labels and a prior are most likely.
 
-    Each of the n labels counts as wrong with probability 1/(n + 2), shared by the other classes, so that a
-    classifier that was never seen to err does not become certain.
+    The prior is log-normal: about ``USUAL`` times the lead of the largest logit over the mean, in the
+    median of the sources, give or take a factor of exp(``SPREAD``). So a few labels cannot carry the
+    temperature away, many overrule the prior, and the unit of the logits does not matter. Each label is
+    taken to be drawn at random with probability ``doubt_of``, so that one source however wrong weighs no
+    more than the logarithm of that.
 
-    Source: Guo et al. 2017; Platt 1999 for the doubt.
+    Returns:
+        The divisor, within a factor exp(``REACH`` × ``SPREAD``) of what is usual; 1 for equal logits.
 
-    >>> logits = np.array([[4.0, -4.0]] * 4)
-    >>> temperature = fit_temperature(logits, np.array([0, 0, 0, 1]))
-    >>> softmax(logits / temperature, axis=1)[0].round(3)
-    array([0.667, 0.333])
+    Source: Guo et al. 2017.
+
+    >>> logits = np.array([[4.0, -4.0]] * 4000)
+    >>> temperature = fit_temperature(logits, np.array([0, 0, 0, 1] * 1000))
+    >>> softmax(logits / temperature, axis=1)[0].round(2)
+    array([0.75, 0.25])
     """
     n_sources, n_classes = logits.shape
-    doubt = 1 / (n_sources + 2)
-    targets = np.full(logits.shape, doubt / max(1, n_classes - 1))
-    targets[np.arange(n_sources), labels] = 1 - doubt
+    lead = float(np.median(logits.max(1) - logits.mean(1)))
+    if lead <= 0:
+        return 1.0
+    usual, doubt = USUAL * lead, doubt_of(n_sources)
 
-    def loss(log_temperature: float) -> float:
-        scaled = log_softmax(logits / math.exp(log_temperature), axis=1)
-        return float(-(targets * scaled).sum(1).mean())
+    def loss(steps: float) -> float:
+        scaled = softmax(logits / (usual * math.exp(SPREAD * steps)), axis=1)
+        chosen = scaled[np.arange(n_sources), labels]
+        return float(steps**2 / 2 - np.log((1 - doubt) * chosen + doubt / n_classes).sum())
 
-    low, high = TEMPERATURES
-    found = minimize_scalar(loss, bounds=(math.log(low), math.log(high)), method="bounded")
-    return float(math.exp(found.x))
+    # the doubt makes several minima possible, so that the search begins on a grid
+    grid = np.linspace(-REACH, REACH, 4 * REACH + 1)
+    best = grid[np.argmin([loss(steps) for steps in grid])]
+    found = minimize_scalar(
+        loss, bounds=(max(best - 0.5, -REACH), min(best + 0.5, REACH)), method="bounded"
+    )
+    return usual * math.exp(SPREAD * float(found.x))
+
+
+def doubt_of(n_labels: int) -> float:
+    """Give the probability that a label has nothing to do with the logits, however sure these are.
+
+    Source: Platt 1999 for the form, with half the doubt and in the labels that are fitted; the factor was
+    chosen as docs/log.md says.
+    """
+    return 2 / (n_labels + 2)
+
+
+def caution(n_labels: int, n_classes: int) -> str | None:
+    """Say that probabilities are calibrated on too few labels, and how many it takes.
+
+    Args:
+        n_labels: Held-out labels that they are calibrated on.
+        n_classes: Classes.
+
+    Returns:
+        A sentence, or ``None`` if there are enough.
+
+    >>> caution(48, 2)
+    '48 labels are too few to calibrate the probabilities of 2 classes, which lean on ...'
+    >>> caution(50, 2) is None
+    True
+    """
+    needed = PER_CLASS * n_classes
+    if n_labels >= needed:
+        return None
+    return (
+        f"{n_labels} labels are too few to calibrate the probabilities of {n_classes} classes, which lean "
+        f"on what is usual: they tell sure from doubtful, not how sure. It takes {needed} or more."
+    )
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from threadpoolctl import threadpool_limits
 from torch.nn import functional
 
 from skylobe.core.errors import DataError
+from skylobe.scores.discriminant import FlooredScaler
 
 Vectors = Float[np.ndarray, "source feature"]
 Labels = Int[np.ndarray, " source"]
@@ -62,6 +63,7 @@ def fit_probe(
     *,
     method: Method = "logistic",
     strength: float | None = None,
+    floored: bool = False,
     seed: int = 0,
 ) -> Probe:
     """Fit a linear probe.
@@ -71,6 +73,7 @@ def fit_probe(
         labels: Class number per source.
         method: ``logistic`` is regularised logistic regression; ``sgd`` the paper's Table 5.
         strength: Inverse regularisation of ``logistic``; ``None`` chooses by cross-validation.
+        floored: Before ``logistic``, keep the spreads that features are divided by from zero.
         seed: Of folds or of the order of batches.
 
     Raises:
@@ -79,6 +82,7 @@ def fit_probe(
     check(vectors, labels)
     if method == "sgd":
         return Probe(make_pipeline(StandardScaler(), _SgdClassifier(seed)).fit(vectors, labels))
+    scaler = FlooredScaler() if floored else StandardScaler()
     counts = np.bincount(labels)
     n_folds = int(min(5, counts[counts > 0].min()))
     # on problems this small the threads of the algebra library cost ten times what they save
@@ -87,8 +91,9 @@ def fit_probe(
         if strength is None and n_folds >= 2:
             folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
             search = GridSearchCV(_regression(), {"C": STRENGTHS}, cv=folds, scoring="neg_log_loss")
-            strength = float(search.fit(_rotated(vectors), labels).best_params_["C"])
-        pipeline = _logistic(strength or FALLBACK_STRENGTH).fit(vectors, labels)
+            strength = float(search.fit(_rotated(vectors, scaler), labels).best_params_["C"])
+        pipeline = make_pipeline(scaler, _regression(strength or FALLBACK_STRENGTH))
+        pipeline.fit(vectors, labels)
     return Probe(pipeline, strength or FALLBACK_STRENGTH)
 
 
@@ -104,22 +109,18 @@ def check(vectors: Vectors, labels: Labels) -> None:
         raise DataError("All labels are of one class; a probe needs at least two.")
 
 
-def _logistic(strength: float) -> Pipeline:
-    return make_pipeline(StandardScaler(), _regression(strength))
-
-
 def _regression(strength: float = 1.0) -> LogisticRegression:
     # a tighter tolerance triples the time and changes no decision
     return LogisticRegression(C=strength, tol=1e-3, max_iter=200)
 
 
-def _rotated(vectors: Vectors) -> Float[np.ndarray, "source direction"]:
-    """Standardise, then rotate into the space that the vectors span.
+def _rotated(vectors: Vectors, scaler: StandardScaler) -> Float[np.ndarray, "source direction"]:
+    """Scale, then rotate into the space that the vectors span.
 
     A ridge penalty does not see the rotation; with fewer sources than features the search for its
     strength becomes several times faster.
     """
-    standard = StandardScaler().fit_transform(vectors)
+    standard = scaler.fit_transform(vectors)
     if len(standard) >= standard.shape[1]:
         return np.asarray(standard)
     left, values, _ = np.linalg.svd(standard, full_matrices=False)
