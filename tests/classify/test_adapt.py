@@ -130,6 +130,11 @@ def test_files_of_two_classifiers_are_refused(model, tmp_path: Path):
     folder = save_classifier(adapt(model, lobes(20)), tmp_path / "mine")
     wide = Model("wide", build_encoder(EncoderConfig(depth=14, width=16)).eval())
     save_model(wide, folder)
+    with pytest.raises(CheckpointError, match="saved with the others"):
+        load_classifier(folder)
+    note = json.loads((folder / "classifier.json").read_text())
+    del note["files"]  # as of version 0.1.0, which did not name them
+    (folder / "classifier.json").write_text(json.dumps(note))
     with pytest.raises(CheckpointError, match=r"128 features .* fitted to 64"):
         load_classifier(folder)
     (folder / "classifier.json").write_text('{"class_names": ["one", "two"]}')
