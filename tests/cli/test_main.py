@@ -282,6 +282,7 @@ def test_finetune_then_predict(table: Path, tmp_path: Path, capsys: pytest.Captu
     )
     assert code == 0, err
     assert "Classifier of" in text
+    assert "labels are too few to calibrate" in text
     decisions = tmp_path / "decisions.csv"
     code, text, err = run(
         capsys, "predict", "--data", table, "--classifier", tmp_path / "mine", "--out", decisions
