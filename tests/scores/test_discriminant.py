@@ -61,3 +61,5 @@ def test_no_spread_is_divided_by_that_is_small_beside_the_others():
     assert (np.diff(scale[np.argsort(own)]) >= 0).all()
     np.testing.assert_allclose(FlooredScaler().fit(1000 * vectors).scale_, 1000 * scale)
     assert (FlooredScaler().fit(np.ones((4, 3))).scale_ == 1).all()
+    one = FlooredScaler(100.0).fit(vectors).scale_
+    assert one.max() < 1.001 * one.min()

@@ -15,7 +15,7 @@ from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
 from skylobe.app.tags import Tagged, counts
-from skylobe.classify.adapt import fit_head
+from skylobe.classify.adapt import Linear, fit_head
 from skylobe.core.errors import ConfigError
 from skylobe.core.vectors import as_unit
 from skylobe.models.head import Head
@@ -24,6 +24,7 @@ from skylobe.search.store import SourceIndex
 By = Literal["uncertainty", "similarity", "chance"]
 POOL = 20_000  # sources among which the most uncertain are looked for: 40 MB
 N_COMPONENTS = 128  # of the vectors, which the probes see: a fit in 10 ms instead of 80
+FLOOR = 10.0  # of their spreads: one scale for all, as the small ones hold little but noise
 PROBES = 12  # of the most used tags
 LEARNT = 3000  # sources, the latest, that a probe learns from
 
@@ -131,9 +132,8 @@ class Proposer:
                 has = np.array([name in tags for tags in latest.values()], dtype=np.int64)
                 # one source has no spread that a discriminant could use
                 few = min(number, len(latest) - number) < 2
-                probes[name] = fit_head(
-                    described, has, method="logistic" if few else "discriminant"
-                )
+                method: Linear = "logistic" if few else "discriminant"
+                probes[name] = fit_head(described, has, method=method, floor=FLOOR)
         return probes
 
     def _describe(self, rows: Int[np.ndarray, " row"]) -> Float[np.ndarray, "row component"]:

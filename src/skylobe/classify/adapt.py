@@ -24,7 +24,7 @@ from skylobe.images.labels import labelled_sources
 from skylobe.models.head import Head, affine_head
 from skylobe.models.model import Model
 from skylobe.scores.calibration import Calibration
-from skylobe.scores.discriminant import FlooredScaler, Layer, fit_discriminant, residuals
+from skylobe.scores.discriminant import FLOOR, FlooredScaler, Layer, fit_discriminant, residuals
 from skylobe.scores.probe import check, fit_probe
 
 Vectors = Float[np.ndarray, "source feature"]
@@ -82,7 +82,12 @@ def adapt_vectors(
 
 
 def fit_head(
-    vectors: Vectors, labels: Labels, *, method: Linear = "discriminant", seed: int = 0
+    vectors: Vectors,
+    labels: Labels,
+    *,
+    method: Linear = "discriminant",
+    floor: float = FLOOR,
+    seed: int = 0,
 ) -> Head:
     """Fit the linear layer.
 
@@ -90,6 +95,7 @@ def fit_head(
         vectors: Descriptions of the labelled sources.
         labels: Class numbers, every class present.
         method: As in ``AdaptConfig``.
+        floor: Of the spreads that a discriminant divides features by (``FlooredScaler``).
         seed: Of the folds that choose a strength.
 
     Raises:
@@ -97,7 +103,7 @@ def fit_head(
     """
     check(vectors, labels)
     if method == "discriminant":
-        scaler = FlooredScaler().fit(vectors.astype(np.float64))
+        scaler = FlooredScaler(floor).fit(vectors.astype(np.float64))
         scaled = scaler.transform(vectors.astype(np.float64))
         if np.abs(residuals(scaled, labels)).max() > LEAST_RESIDUAL:
             with threadpool_limits(1):

@@ -17,14 +17,20 @@ class FlooredScaler(StandardScaler):  # type: ignore[misc]  # sklearn is untyped
     """Subtract means and divide by spreads, none of them near zero.
 
     Divided by its own spread, a feature that hardly varies among the labelled sources makes a source in
-    which it does vary thousands of spreads away. To the variance of each is added what ``FLOOR`` of the
-    features' root mean square spread makes.
+    which it does vary thousands of spreads away. To the variance of each is added that of ``floor``.
+
+    Args:
+        floor: Of the features' root mean square spread. Well above 1 it gives all features one scale.
     """
+
+    def __init__(self, floor: float = FLOOR) -> None:
+        super().__init__()
+        self.floor = floor
 
     def fit(self, X: Vectors, y: Labels | None = None) -> "FlooredScaler":
         """Learn means and spreads."""
         super().fit(X)
-        spread = np.sqrt(self.var_ + FLOOR**2 * np.mean(self.var_))
+        spread = np.sqrt(self.var_ + self.floor**2 * np.mean(self.var_))
         self.scale_ = np.where(spread > 0, spread, 1.0)
         return self
 
