@@ -102,7 +102,15 @@ def without_links_outside(app: Sphinx, docname: str, source: list[str]) -> None:
         source[0] += NOT_RUN
 
 
+def made_by_scikit_learn(
+    app: Sphinx, what: str, name: str, member: object, skip: bool, options: object
+) -> bool | None:
+    """Leave out ``set_…_request``, which scikit-learn gives every class built on its own."""
+    return True if re.fullmatch(r"set_\w+_request", name) else None
+
+
 def setup(app: Sphinx) -> None:
     """Write the pages that follow the code, and hook in what pages go through."""
     site_pages.write(HERE)
     app.connect("source-read", without_links_outside)
+    app.connect("autodoc-skip-member", made_by_scikit_learn)

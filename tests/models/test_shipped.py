@@ -18,7 +18,7 @@ from skylobe.models.settings import DEFAULT_MODEL
 from skylobe.scores.splits import paired_splits
 
 ROOT = Path(__file__).parents[2]
-STEMS = {"skylobe-base": "paper"}
+STEMS = {"skylobe-base": "fast"}
 
 
 @pytest.fixture(scope="module", params=shipped_models())
