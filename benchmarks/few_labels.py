@@ -5,8 +5,8 @@ Without ``--report`` labels are drawn from the choosing part, a third of the sky
 is the test: so the scaling, the shrinkage and the prior of the temperature were chosen. With it labels are
 drawn from all sources and errors are counted on the reporting part of the others.
 
-Run: ``python benchmarks/few_labels.py --report`` (embeddings, once: two minutes; then about four a model on
-one core). ``--before`` adds the discriminant and the temperature of version 0.1.0 and pairs the errors.
+Run: ``python benchmarks/few_labels.py --report`` (embeddings, once: two minutes; then about four a model
+on one core). ``--before`` adds the discriminant and the temperature of version 0.1.0 and pairs the errors.
 """
 
 import argparse
