@@ -13,10 +13,8 @@ from skylobe.models.model import Model
 from skylobe.scores import draws
 from skylobe.scores.curves import CurvePoint, label_curves, several_networks
 
-UNTRAINED, N_UNTRAINED = (
-    "untrained",
-    5,
-)  # networks, so that one lucky set of weights decides nothing
+UNTRAINED = "untrained"
+N_UNTRAINED = 5  # networks, so that one lucky set of weights decides nothing
 
 
 @dataclass(frozen=True)

@@ -89,8 +89,9 @@ class DrawnTrainer:
     def _first_encoder(self) -> Encoder:
         config = self.config
         start = None if config.start is None else load_model(config.start)
-        finer = start and start.preprocessing.pixel_scale / self.preprocessing.pixel_scale
-        return first_encoder(config.encoder, config.seed, start, on_half_pixels=finer == 2)
+        own = self.preprocessing.pixel_scale
+        is_half = start is not None and math.isclose(start.preprocessing.pixel_scale, 2 * own)
+        return first_encoder(config.encoder, config.seed, start, on_half_pixels=is_half)
 
     @property
     def images_seen(self) -> int:
