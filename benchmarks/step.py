@@ -80,7 +80,7 @@ def compare(config: PretrainConfig, repeats: int) -> str:
             found = {
                 "ours": seconds(ours.train_step),
                 "plain": seconds(plain.train_step),
-                "views": seconds(ours.draw_views),
+                "views": seconds(partial(ours.supply.views, ours.step)),
             }
             if turn:  # the first warms up
                 for name, value in found.items():
