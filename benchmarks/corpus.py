@@ -27,8 +27,9 @@ from skylobe.images.datasets import evaluated, first_catalogue, rgz
 from skylobe.sky.corpus.draw import draw
 from skylobe.sky.corpus.exclusion import Exclusion
 from skylobe.sky.corpus.rows import Rows
-from skylobe.sky.corpus.store import Corpus, CorpusSettings
-from skylobe.sky.rendering.render import FieldRenderer, RenderConfig
+from skylobe.sky.corpus.store import Corpus
+from skylobe.sky.rendering.render import FieldRenderer
+from skylobe.sky.settings import CorpusSettings, RenderConfig
 
 WIDTH_PIX = 100
 ROWS = 2048
@@ -146,7 +147,7 @@ def build_and_read(folder: Path, n_fields: int) -> None:
     corpus.append = append  # type: ignore[method-assign]
     begun = time.perf_counter()
     realisations = -(-n_fields // len(sources))
-    counts = draw(corpus, sources, renderer, realisations=realisations, batch_size=ROWS)
+    counts = draw(corpus, sources, renderer, realisations=realisations)
     seconds = time.perf_counter() - begun
     n = counts["accepted"]
     print(f"\n{n:,} fields drawn and written in {seconds:.0f} s, {n / seconds:,.0f} per second")

@@ -8,6 +8,7 @@ import argparse
 import csv
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -41,6 +42,7 @@ def errors_of(model: Model, sets: dict[str, ImageSet]) -> dict[str, float]:
     """Cross-validate a discriminant on each set, four fifths of it labelled."""
     found = {}
     for name, image_set in sets.items():
+        assert image_set.labels is not None
         vectors = {"model": embed(model, image_set, n_views=8).vectors}
         every = np.ones(len(image_set), dtype=bool)
         drawn = splits(image_set.labels, every, None, report=False, n_repeats=N_REPEATS)
@@ -51,7 +53,11 @@ def errors_of(model: Model, sets: dict[str, ImageSet]) -> dict[str, float]:
 
 
 def look(
-    folder: Path, feed: DrawnFeed, grid: Preprocessing, sets: dict[str, ImageSet], state: dict
+    folder: Path,
+    feed: DrawnFeed,
+    grid: Preprocessing,
+    sets: dict[str, ImageSet],
+    state: dict[str, Any],
 ) -> None:
     """Add a row to the curve."""
     encoder = averaged_encoder(state["average"], feed, grid)

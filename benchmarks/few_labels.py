@@ -22,7 +22,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
-from skylobe.classify.adapt import cross_fit, fit_head
+from skylobe.classify.adapt import Linear, cross_fit, fit_head
 from skylobe.classify.classifier import describe
 from skylobe.core import storage
 from skylobe.core.fingerprints import fingerprint
@@ -64,6 +64,7 @@ class Draw:
 def described(model_name: str, task: Task) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Give vectors, labels and marks of the choosing part; vectors are kept in the cache."""
     model, images = load_model(model_name), load_task(task)
+    assert images.labels is not None
     key = f"{weights_fingerprint(model)}_{fingerprint(images.images)}.npy"
     path = storage.cache_dir() / "few_labels" / key
     if not path.is_file():
@@ -74,7 +75,7 @@ def described(model_name: str, task: Task) -> tuple[np.ndarray, np.ndarray, np.n
     return np.load(path), images.labels, is_choosing(images.positions)
 
 
-def with_head(method: str, vectors: np.ndarray, labels: np.ndarray, test: np.ndarray) -> Made:
+def with_head(method: Linear, vectors: np.ndarray, labels: np.ndarray, test: np.ndarray) -> Made:
     """Fit and calibrate as the fast budget does."""
     head = fit_head(vectors, labels, method=method)
     with torch.inference_mode():

@@ -30,7 +30,8 @@ from skylobe.images.files import read_image
 from skylobe.sky.background import noise_level
 from skylobe.sky.rendering.components import Components
 from skylobe.sky.rendering.layouts import first_beam
-from skylobe.sky.rendering.render import FieldRenderer, RenderConfig
+from skylobe.sky.rendering.render import FieldRenderer
+from skylobe.sky.settings import RenderConfig
 
 PERCENTILES = (5, 25, 50, 75, 95)
 NVSS_PIX = 18  # 270″, the field of the FIRST cut-outs
@@ -64,14 +65,14 @@ class Fields:
     @property
     def ceiling(self) -> NDArray[np.float64]:
         """What the noise would leave of the correlation of a perfect rendering."""
-        return np.sqrt(np.clip(1 - self.noise**2 / self.real.var((1, 2)), 0, 1))
+        return np.asarray(np.sqrt(np.clip(1 - self.noise**2 / self.real.var((1, 2)), 0, 1)))
 
     @property
     def missing(self) -> NDArray[np.float64]:
         """Share of the flux above 3σ that the rendering lacks."""
         is_bright = self.real > 3 * self.noise[:, None, None]
         real, drawn = ((one * is_bright).sum((1, 2)) for one in (self.real, self.drawn))
-        return 1 - drawn / real
+        return np.asarray(1 - drawn / real)
 
 
 def correlations(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -94,7 +95,7 @@ def first_fields(parts: Components) -> Fields:
     """Render the FIRST cut-outs, each with the survey's beam at its declination."""
     names, real, places = read("FIRST")
     beams, drawn = first_beam(places.ra.deg, places.dec.deg), np.empty_like(real)
-    for beam in {tuple(map(float, one)) for one in beams}:
+    for beam in {(float(one[0]), float(one[1]), float(one[2])) for one in beams}:
         rows = (beams == beam).all(1)
         renderer = FieldRenderer(parts, RenderConfig(WIDTH, SCALE, beam, noise=None))
         drawn[rows] = renderer.render(places[rows], torch.Generator()).numpy()

@@ -38,16 +38,21 @@ Way = Callable[[Tensor], Tensor]
 PLAIN, CHOSEN = "eager fp32", "`inference.fastest`"
 
 
-def in_torch(encoder: nn.Module, dtype: torch.dtype) -> Way:
+def in_torch(encoder: Callable[[Tensor], Tensor], dtype: torch.dtype) -> Way:
     """Run channels-last images through a module of a precision."""
     return lambda images: encoder(
         images.to(dtype).contiguous(memory_format=torch.channels_last)
     ).float()
 
 
+def laid_out(encoder: Encoder) -> Encoder:
+    """Put the channels of its weights last."""
+    return encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
 def compiled(encoder: Encoder, dtype: torch.dtype, sample: Tensor) -> Way:
     """Compile the folded encoder, weights frozen into the code; the first call compiles."""
-    folded = fold_batch_norm(encoder).to(dtype).to(memory_format=torch.channels_last)
+    folded = laid_out(fold_batch_norm(encoder).to(dtype))
     torch._dynamo.reset()
     way = in_torch(torch.compile(folded, options={"freezing": True}), dtype)
     way(sample)
@@ -86,11 +91,11 @@ def ways(encoder: Encoder, sample: Tensor) -> tuple[dict[str, Way], dict[str, st
     """Make every way that this machine allows, and give the reasons for those it does not."""
     fp32, bf16 = torch.float32, torch.bfloat16
     folded, chosen = fold_batch_norm(encoder), fastest(encoder)
-    laid_out = fold_batch_norm(encoder).to(memory_format=torch.channels_last)
+    last = laid_out(fold_batch_norm(encoder))
     makers: dict[str, Callable[[], Way]] = {
         PLAIN: lambda: in_torch(encoder, fp32),
         "folded fp32": lambda: in_torch(folded, fp32),
-        "folded fp32, weights channels-last": lambda: in_torch(laid_out, fp32),
+        "folded fp32, weights channels-last": lambda: in_torch(last, fp32),
         "folded bf16": lambda: in_torch(fold_batch_norm(encoder).to(bf16), bf16),
         CHOSEN: lambda: in_torch(chosen, chosen.conv1.weight.dtype),
         "compiled fp32": lambda: compiled(encoder, fp32, sample),

@@ -14,6 +14,7 @@ import platform
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -101,7 +102,9 @@ def with_intervals(wrong: dict[str, tuple[int, int]]) -> str:
     return "\n".join(rows)
 
 
-def for_hubs(model_name: str, comparison: Comparison, wrong: tuple[int, int]) -> list[dict]:
+def for_hubs(
+    model_name: str, comparison: Comparison, wrong: tuple[int, int]
+) -> list[dict[str, Any]]:
     """Give the errors with 8 views and all labels as the header of a card holds them."""
     mean = comparison.errors[f"{model_name}, 8 views"].mean()
     errors = {
@@ -121,7 +124,7 @@ def for_hubs(model_name: str, comparison: Comparison, wrong: tuple[int, int]) ->
     ]
 
 
-def report(model_name: str) -> tuple[str, list[dict]]:
+def report(model_name: str) -> tuple[str, list[dict[str, Any]]]:
     """Make the section of scores, and what of it goes into the card's header."""
     image_set = datasets.load("mirabest", subset="confident")
     assert image_set.labels is not None
@@ -148,7 +151,7 @@ Command: `{command}`. Software: {used}; {platform.machine()} CPU."""
     return text, for_hubs(model_name, comparisons[-1], wrong[f"{model_name}, 8 views"])
 
 
-def write(model_name: str, scores: str, for_header: list[dict]) -> None:
+def write(model_name: str, scores: str, for_header: list[dict[str, Any]]) -> None:
     """Put the scores into the results and, of a shipped model, into its card."""
     section, page = f"scores of {model_name}", ROOT / "docs" / "results.md"
     heading = f"## The shipped model, `{model_name}`\n"

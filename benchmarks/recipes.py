@@ -165,7 +165,7 @@ ARMS = {
         "both of what helped most", _top(method="lejepa"), lambda: rendered(beams=(5.4, 10.0))
     ),
     "LeJEPA, three beams": Arm(
-        "5.4, 8 and 16″", _top(method="lejepa"), lambda: rendered(PERTURBED, 3, (5.4, 8.0, 16.0))
+        "5.4, 8 and 16″", _top(method="lejepa"), lambda: rendered(beams=(5.4, 8.0, 16.0))
     ),
     "LeJEPA, two beams, no rotation": Arm(
         "flips and crops only",

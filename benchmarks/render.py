@@ -27,7 +27,8 @@ from skylobe.images.datasets import blank_sky, first_catalogue, rgz
 from skylobe.models.precision import flush_denormals
 from skylobe.sky.rendering.components import Components
 from skylobe.sky.rendering.ellipses import FWHM
-from skylobe.sky.rendering.render import FieldRenderer, RenderConfig
+from skylobe.sky.rendering.render import FieldRenderer
+from skylobe.sky.settings import RenderConfig
 
 Task = Callable[[], object]
 OURS, PLAIN = "**patches, noise of few modes**", "plain: whole pictures, convolved noise"
@@ -112,10 +113,10 @@ def table(tasks: dict[str, Task], n_fields: int, turns: int) -> list[str]:
             if turn:  # the first warms up
                 times[name].append(found)
     rows = []
-    for name, found in times.items():
-        walls, cpus = zip(*found, strict=True)
+    for name, taken in times.items():
+        walls, cpus = [wall for wall, _ in taken], [cpu for _, cpu in taken]
         ratios = sorted(
-            plain / ours for (plain, _), (ours, _) in zip(times[PLAIN], found, strict=True)
+            plain / ours for (plain, _), (ours, _) in zip(times[PLAIN], taken, strict=True)
         )
         rows.append(
             f"| {name} | {n_fields / statistics.median(walls):,.0f} "

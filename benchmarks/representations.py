@@ -60,7 +60,7 @@ def measures_of(image_set: ImageSet) -> np.ndarray:
 def components_of(image_set: ImageSet, grid: Preprocessing) -> np.ndarray:
     """Give each image its first principal components, found on all images without labels."""
     images = prepare(image_set.images, grid, pixel_scale=image_set.pixel_scale).flatten(1).numpy()
-    return PCA(N_COMPONENTS, random_state=0).fit_transform(images).astype(np.float32)
+    return np.asarray(PCA(N_COMPONENTS, random_state=0).fit_transform(images), dtype=np.float32)
 
 
 def photographs_of(image_set: ImageSet) -> np.ndarray:
@@ -122,7 +122,8 @@ def kept(name: str, image_set: ImageSet, describe: Callable[[ImageSet], np.ndarr
         vectors = describe(image_set)
         with storage.write_atomically(path) as temporary, temporary.open("wb") as file:
             np.save(file, vectors)
-    return np.load(path)
+    found: np.ndarray = np.load(path)
+    return found
 
 
 def scores_of(
@@ -136,6 +137,7 @@ def scores_of(
 ) -> dict[int | None, Scores]:
     """Score a task at each of its numbers of labels; untrained networks become their mean."""
     image_set = load_task(task)
+    assert image_set.labels is not None
     vectors = vectors_of(image_set, models, n_seeds=n_seeds, imagenet=imagenet)
     choosing = is_choosing(image_set.positions)
     found = {}

@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +34,9 @@ from astropy.coordinates import SkyCoord
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+Taken = dict[str, list[float]]  # milliseconds by kind of question
+Together = tuple[Taken, "Counter[str]", list[int]]  # with errors, and memory second by second
 
 NAME = "made-{}"  # of a source
 WARM = 12  # seconds in which the server compiles its ways of drawing
@@ -57,6 +60,7 @@ def make_index(folder: Path, rows: int) -> Path:
     model, images = loading.load_model("skylobe-base"), datasets.load("first_galaxies")
     real = as_unit(embed(model, images).vectors, images.source_ids)
     rng = np.random.default_rng(0)
+    assert images.labels is not None
     chosen = rng.integers(0, len(images), rows)
     small = torch.from_numpy(thumbnails(images))[chosen][:, None]
     ids = np.array([NAME.format(row) for row in range(rows)])
@@ -78,14 +82,14 @@ def make_index(folder: Path, rows: int) -> Path:
 
 
 @contextmanager
-def server(index: Path, folder: Path, options: Sequence[str] = ()):
+def server(index: Path, folder: Path, options: Sequence[str] = ()) -> Iterator[tuple[str, int]]:
     """Serve the index on a free port; gives address and process id."""
     command = [sys.executable, "-m", "skylobe.cli", "serve", str(index), "--port", "0"]
     command += ["--tags", str(folder / "tags.json"), *options]
     environment = os.environ | {"PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
-            found = (re.search(r"http://\S+", line) for line in process.stdout)
+            found = (re.search(r"http://\S+", line) for line in process.stdout or ())
             yield next(one[0] for one in found if one), process.pid
         finally:
             process.terminate()
@@ -95,7 +99,9 @@ def server(index: Path, folder: Path, options: Sequence[str] = ()):
 def memory(pid: int) -> int:
     """Give a process' resident set in MB."""
     text = Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) // 1024
+    found = re.search(r"VmRSS:\s+(\d+)", text)
+    assert found is not None
+    return int(found[1]) // 1024
 
 
 def picture() -> bytes:
@@ -142,7 +148,7 @@ class Questions:
         filtered = search | {"where": "size_arcsec > 40"}
         tag = {"ids": [one], "add": [chance.choice(["bent", "double", "odd"])]}
         export = {"search": {"like": [one], "n": 50}, "format": ".csv"}
-        return {
+        asked: dict[str, tuple[str, str, dict[str, Any]]] = {
             "search": ("POST", "/api/search", {"json": search}),
             "filtered search": ("POST", "/api/search", {"json": filtered}),
             "drawing": ("GET", "/api/map/picture", {"params": part | size}),
@@ -151,12 +157,14 @@ class Questions:
             "tag": ("POST", "/api/tags", {"json": tag}),
             "upload": ("POST", "/api/uploads?name=mine.png", {"content": self.picture}),
             "export": ("POST", "/api/export", {"json": export}),
-        }[kind]
+        }
+        return asked[kind]
 
 
-async def alone(address: str, questions: Questions, n: int) -> dict[str, list[float]]:
+async def alone(address: str, questions: Questions, n: int) -> Taken:
     """Let one client ask each kind in turn: milliseconds."""
-    taken, chance = defaultdict(list), random.Random(0)
+    taken: Taken = defaultdict(list)
+    chance = random.Random(0)
     async with httpx2.AsyncClient(base_url=address, timeout=60) as client:
         for _ in range(n):
             for name in questions.SHARES:
@@ -169,9 +177,10 @@ async def alone(address: str, questions: Questions, n: int) -> dict[str, list[fl
 
 async def together(
     address: str, questions: Questions, pid: int, n_clients: int, seconds: float
-) -> tuple[dict[str, list[float]], Counter, list[int]]:
+) -> Together:
     """Let many clients ask at once: milliseconds of each kind, errors, memory second by second."""
-    taken, errors, sizes = defaultdict(list), Counter(), []
+    taken: Taken = defaultdict(list)
+    errors, sizes = Counter[str](), list[int]()
     end = time.perf_counter() + seconds
     names, shares = list(questions.SHARES), list(questions.SHARES.values())
 
@@ -199,7 +208,7 @@ async def together(
     return taken, errors, sizes
 
 
-def report(title: str, taken: dict[str, list[float]]) -> None:
+def report(title: str, taken: Taken) -> None:
     """Print a line per kind of question."""
     print(
         f"\n{title}\n| question | asked | median, ms | 95 % below | slowest |\n|---|---|---|---|---|"
@@ -217,7 +226,7 @@ def measure(
     seconds: float,
     n_alone: int = ALONE,
     options: Sequence[str] = (),
-):
+) -> tuple[Taken, int, Together]:
     """Serve an index and ask: times alone, memory, then times together, errors, memory."""
     with server(index, folder, options) as (address, pid):
         facts = httpx2.get(f"{address}api/index").json()

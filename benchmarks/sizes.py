@@ -26,7 +26,7 @@ from skylobe.images.datasets import first_catalogue, rgz
 from skylobe.images.files import read_image
 from skylobe.images.sizes import SizeRule, measure_many, source_pixels
 from skylobe.sky.cutout import Cutout
-from skylobe.sky.rendering.render import Components
+from skylobe.sky.rendering.components import Components
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 RADIUS = 15 * u.arcsec  # between a field's centre and the catalogued position

@@ -51,7 +51,7 @@ def trainer(config: PretrainConfig, folder: Path, *, plain: bool) -> Trainer:
         config = replace(config, train=settings)
         for module in method.modules():
             if isinstance(module, Conv3x3):
-                module.__class__ = nn.Conv2d
+                module.__class__ = nn.Conv2d  # type: ignore[assignment]
     sources = corpus(2 * config.train.batch_size)
     measures = torch.randn(len(sources), N_MEASURES)
     return Trainer(
@@ -108,7 +108,7 @@ def small_maps(repeats: int = 5) -> list[str]:
         times: dict[str, list[float]] = {"ours": [], "library": []}
         layers = {"ours": Conv3x3(512, 512), "library": nn.Conv2d(512, 512, 3, 1, 1, bias=False)}
         for layer in layers.values():
-            layer.to(memory_format=torch.channels_last)
+            layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         maps = torch.randn(128, 512, pixels, pixels).to(memory_format=torch.channels_last)
         tasks = {name: partial(pass_through, layer, maps) for name, layer in layers.items()}
         for turn in range(repeats + 1):

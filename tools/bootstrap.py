@@ -73,7 +73,8 @@ def read_stamp(environment: str) -> Dict[str, Any]:
     """Give what an earlier call left in the environment; empty when it left nothing."""
     try:
         with open(os.path.join(environment, STAMP), encoding="utf-8") as file:
-            return json.load(file)
+            found: Dict[str, Any] = json.load(file)
+            return found
     except (OSError, ValueError):
         return {}
 
@@ -133,7 +134,7 @@ def run(command: List[str], quiet: bool = False) -> Finished:
         errors="replace",
     ) as process:
         try:
-            for line in process.stdout:
+            for line in process.stdout or ():
                 lines.append(line)
                 if show and line.split():
                     sys.stderr.write("\r\033[K  %.70s" % line.strip())

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from skylobe.cli import main
+from skylobe.cli.commands import COMMANDS
 
 HEADER = """# Commands
 
@@ -27,7 +28,7 @@ def help_of(*command: str) -> str:
 def reference() -> str:
     """Lay out the help of every command as Markdown."""
     parts = [HEADER, f"```\n{help_of()}\n```\n"]
-    parts += [f"## skylobe {name}\n\n```\n{help_of(name)}\n```\n" for name in main.COMMANDS]
+    parts += [f"## skylobe {name}\n\n```\n{help_of(name)}\n```\n" for name in COMMANDS]
     return "\n".join(parts)
 
 

@@ -20,15 +20,15 @@ def run():
 
 def test_a_part_says_how_it_went_and_what_it_said(run, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "CODE", tmp_path)
-    fine = run.do("fine", [sys.executable, "-c", "print('said')"], 60, tmp_path)
-    wrong = run.do("wrong", [sys.executable, "-c", "raise SystemExit(3)"], 60, tmp_path)
+    fine = run.do("fine", ([sys.executable, "-c", "print('said')"], 60), tmp_path)
+    wrong = run.do("wrong", ([sys.executable, "-c", "raise SystemExit(3)"], 60), tmp_path)
     assert (fine["code"], wrong["code"]) == (0, 3)
     assert "said" in (tmp_path / "log.txt").read_text()
 
 
 def test_a_part_that_takes_too_long_is_ended(run, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "CODE", tmp_path)
-    late = run.do("late", [sys.executable, "-c", "import time; time.sleep(60)"], 0.5, tmp_path)
+    late = run.do("late", ([sys.executable, "-c", "import time; time.sleep(60)"], 0.5), tmp_path)
     assert late["code"] == -1
     assert late["seconds"] < 30
 

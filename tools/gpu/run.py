@@ -14,9 +14,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 CODE = HERE / "code"
+Part = tuple[list[str], float]  # a command, and the seconds it may take
 PIECE = 15 * 2**20  # bytes
 SETTINGS = {
     "batch_size": 1024,
@@ -25,7 +27,7 @@ SETTINGS = {
 }  # a large batch, its rate by its root
 
 
-def environment(out: Path) -> dict:
+def environment(out: Path) -> dict[str, str]:
     """Point Python to the bundle."""
     paths = [str(CODE / "src"), str(CODE / "tests"), str(out / "site")]
     return os.environ | {
@@ -36,7 +38,7 @@ def environment(out: Path) -> dict:
     }
 
 
-def commands(options: argparse.Namespace) -> dict:
+def commands(options: argparse.Namespace) -> dict[str, Part]:
     """Give each part its command and its time limit in seconds."""
     python, out = sys.executable, options.out
     wheels = sorted(map(str, (HERE / "wheels").glob("*.whl")))
@@ -58,11 +60,12 @@ def commands(options: argparse.Namespace) -> dict:
     }
 
 
-def do(name: str, command: list, limit: float, out: Path) -> dict:
+def do(name: str, part: Part, out: Path) -> dict[str, Any]:
     """Run one part and say how it went."""
+    command, limit = part
     began = time.monotonic()
     with (out / "log.txt").open("a") as log:
-        log.write(f"\n== {name}: {' '.join(map(str, command))}\n")
+        log.write(f"\n== {name}: {' '.join(command)}\n")
         log.flush()
         try:
             code = subprocess.run(
@@ -73,7 +76,7 @@ def do(name: str, command: list, limit: float, out: Path) -> dict:
     return {"part": name, "code": code, "seconds": round(time.monotonic() - began, 1)}
 
 
-def cut(model: Path, out: Path) -> dict:
+def cut(model: Path, out: Path) -> dict[str, Any]:
     """Cut the weights into pieces; ``cat model.safetensors.*`` joins them."""
     whole = model / "model.safetensors"
     data = whole.read_bytes() if whole.exists() else b""
@@ -109,7 +112,7 @@ def main() -> int:
         if name == "pieces":
             found = cut(options.out / "model", options.out)
         else:
-            found = do(name, *parts[name], options.out)
+            found = do(name, parts[name], options.out)
         with (options.out / "parts.jsonl").open("a") as file:
             file.write(json.dumps(found) + "\n")
         print(found, flush=True)
