@@ -1,17 +1,17 @@
-"""Score shipped models' linear probes against untrained encoders of the same shape, split by split.
+"""Score shipped models' linear probes against five untrained encoders of the same shape, split by split.
 
 Twenty stratified splits (5 folds, drawn 4 times) of the 833 confident MiraBest sources, at 36, 145 and all
 labels of a training fold, with one view and with eight; then the official test split, which nothing was
 chosen on. The measures of shape that the model was asked to know are scored beside it.
 
-Run: ``python benchmarks/probe.py --write`` (about ten minutes on 2 cores for a model of the fast stem),
+Run: ``python benchmarks/probe.py --write`` (about twenty minutes on 2 cores for a model of the fast stem),
 with ``--model NAME`` for one model. Writes the model's section of ``docs/results.md``, its card and the
 card's header; without ``--write`` it only prints.
 """
 
 import argparse
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,19 +35,22 @@ from skylobe.scores.splits import Comparison, paired_splits
 
 ROOT = Path(__file__).resolve().parents[1]
 COUNTS = (36, 145, None)
+VIEWS = ("1 view", "8 views")
+UNTRAINED, N_UNTRAINED = (
+    "untrained",
+    5,
+)  # networks, so that one lucky set of weights decides nothing
 
 
 def vectors_of(model_name: str, image_set: ImageSet) -> dict[str, np.ndarray]:
-    """Embed the set with the model and its untrained twin, one view and eight; measure shapes."""
+    """Embed the set with the model and its untrained twins, one view and eight; measure shapes."""
     trained = load_model(model_name)
+    twins = {f"{UNTRAINED} {seed}": untrained(trained, seed) for seed in range(N_UNTRAINED)}
     found = {
-        f"{one.name}, {n} view{'s' if n > 1 else ''}": embed(one, image_set, n_views=n).vectors
-        for n in (1, 8)
-        for one in (trained, untrained(trained))
+        f"{name}, {n_views}": embed(one, image_set, n_views=int(n_views[0])).vectors
+        for n_views in VIEWS
+        for name, one in {model_name: trained, **twins}.items()
     }
-    finer = replace(trained.preprocessing, crop_pix=70, pixel_scale=1.8)
-    twin = replace(untrained(trained), preprocessing=finer)
-    found["untrained on 70 pixels, 8 views"] = embed(twin, image_set, n_views=8).vectors
     images = prepare(image_set.images, Preprocessing(), pixel_scale=image_set.pixel_scale)
     parts = [measure(part) for part in torch.split(images, 256)]
     measures = torch.cat(parts).numpy()
@@ -56,6 +59,22 @@ def vectors_of(model_name: str, image_set: ImageSet) -> dict[str, np.ndarray]:
         "measures of shape alone": measures,
         f"{model_name}, 8 views, and measures": np.concatenate([eight, measures], axis=1),
     }
+
+
+def of_networks(values: dict[str, Any], reduce: Callable[[list[Any]], Any]) -> dict[str, Any]:
+    """Replace what the untrained networks have by one value for each number of views."""
+    found = {name: one for name, one in values.items() if not name.startswith(UNTRAINED)}
+    for n_views in VIEWS:
+        own = [values[f"{UNTRAINED} {seed}, {n_views}"] for seed in range(N_UNTRAINED)]
+        found[f"{UNTRAINED}, {n_views}"] = reduce(own)
+    return found
+
+
+def averaged(comparison: Comparison) -> Comparison:
+    """Average the untrained networks' errors, split by split."""
+    return replace(
+        comparison, errors=of_networks(comparison.errors, lambda own: np.mean(own, axis=0))
+    )
 
 
 def cross_validation(model_name: str, comparisons: Sequence[Comparison]) -> str:
@@ -68,12 +87,14 @@ def cross_validation(model_name: str, comparisons: Sequence[Comparison]) -> str:
             for one in comparisons
         ]
         rows.append(f"| {name} | {' | '.join(cells)} |")
-    for n_views in ("1 view", "8 views"):
+    for n_views in VIEWS:
         cells = []
         for one in comparisons:
-            gap, error, share = one.difference(f"{model_name}, {n_views}", f"untrained, {n_views}")
+            gap, error, share = one.difference(
+                f"{model_name}, {n_views}", f"{UNTRAINED}, {n_views}"
+            )
             cells.append(f"{gap:+.2f} ± {error:.2f}, better in {100 * share:.0f} %")
-        rows.append(f"| *trained − untrained, {n_views}* | {' | '.join(cells)} |")
+        rows.append(f"| *trained − {UNTRAINED}, {n_views}* | {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
@@ -129,8 +150,10 @@ def report(model_name: str) -> tuple[str, list[dict[str, Any]]]:
     image_set = datasets.load("mirabest", subset="confident")
     assert image_set.labels is not None
     vectors = vectors_of(model_name, image_set)
-    comparisons = [paired_splits(vectors, image_set.labels, n_labels=count) for count in COUNTS]
-    wrong = official_split(vectors, image_set)
+    comparisons = [
+        averaged(paired_splits(vectors, image_set.labels, n_labels=count)) for count in COUNTS
+    ]
+    wrong = of_networks(official_split(vectors, image_set), lambda own: sorted(own)[len(own) // 2])
     command = f"python benchmarks/probe.py --model {model_name} --write"
     used = ", ".join(f"{name} {version}" for name, version in versions().items())
     text = f"""Linear probe (logistic regression, strength by cross-validation within the labels) on frozen
@@ -139,11 +162,13 @@ embeddings; errors in per cent, lower is better.
 **{len(image_set)} confident MiraBest sources, 20 stratified splits.** Mean ± standard deviation over
 splits; in the last rows the mean paired difference ± its standard error (corrected for splits that share
 sources: Nadeau & Bengio 2003), and the share of splits in which the trained model is better.
+*Untrained* is the mean of {N_UNTRAINED} networks.
 
 {cross_validation(model_name, comparisons)}
 
-**Official split**, all 729 labels, 104 test sources. The interval (Clopper–Pearson) is that of a test set
-of this size: it cannot tell good models apart.
+**Official split**, all 729 labels, 104 test sources; of the {N_UNTRAINED} untrained networks the
+median one. The interval (Clopper–Pearson) is that of a test set of this size: it cannot tell good
+models apart.
 
 {with_intervals(wrong)}
 

@@ -26,6 +26,7 @@ from skylobe.scores.splits import Comparison
 
 TITLE = "Cross-validation over all confident sources"
 N_FOLDS, N_REPEATS = 5, 10
+N_UNTRAINED = 5  # networks in turn, repeat by repeat
 BASELINE = "supervised"
 ROW = "confident"
 
@@ -39,12 +40,13 @@ def trainings(model: Model, scale: Scale) -> list[Training]:
     others["hybrid"] = replace(
         hybrid, labels=np.full(len(hybrid), -1, dtype=np.int64), class_names=pool.class_names
     )
-    plain = untrained(model)
+    plain = [untrained(model, seed) for seed in range(N_UNTRAINED)]
     made = []
     for number, (train, test) in enumerate(_splits(pool)):
         tests = {"confident": pool.select(test), **others}
         for arm, config in settings(scale, len(train), number).items():
-            start = plain if arm.startswith("untrained") else model
+            repeat = number // N_FOLDS
+            start = plain[repeat % N_UNTRAINED] if arm.startswith("untrained") else model
             made.append(Training(ROW, arm, start, pool.select(train), config, tests))
     return made
 
@@ -79,8 +81,8 @@ def report(outcomes: Sequence[Outcome]) -> Report:
     text = (
         f"{N_FOLDS} folds, drawn anew for each repeat; each classifier has 666 or 667 labels. Errors in "
         "per cent, mean ± standard deviation over splits; differences over the splits that both arms "
-        "have, ± their standard error corrected for splits that share sources (Nadeau & Bengio 2003)."
-        "\n\n"
+        "have, ± their standard error corrected for splits that share sources (Nadeau & Bengio 2003). "
+        f"{N_UNTRAINED} untrained networks take turns, repeat by repeat.\n\n"
     )
     return Report(text + _errors(cells) + "\n\n" + _confidence(cells))
 
