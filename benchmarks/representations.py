@@ -27,11 +27,11 @@ from skylobe.experiments.representations import Scores, is_choosing, score, spli
 from skylobe.experiments.scoreboard_sets import TASKS, Task, load_task
 from skylobe.images.image_set import ImageSet
 from skylobe.images.morphology import measure
-from skylobe.models.embed import dihedral_views, embed
+from skylobe.models.embed import embed
 from skylobe.models.encoder import Encoder, build_encoder
 from skylobe.models.loading import load_model, shipped_models
 from skylobe.models.model import Model, weights_fingerprint
-from skylobe.models.prepare import prepare
+from skylobe.models.prepare import dihedral_views, prepare
 from skylobe.models.settings import Preprocessing
 
 SHARES = {"choosing": "a third", "reporting": "two thirds"}

@@ -1,5 +1,6 @@
 import json
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from skylobe.models.embed import features
 from skylobe.models.encoder import build_encoder
 from skylobe.models.loading import load_model
 from skylobe.models.model import Model
-from skylobe.models.prepare import prepare
+from skylobe.models.prepare import prepare, prepare_views
 from skylobe.models.settings import EncoderConfig, Preprocessing
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -57,7 +58,8 @@ def test_the_shipped_model_gives_the_same_embeddings_of_real_images(mirror, tmp_
     model = load_model("skylobe-base")
     path = export_onnx(model, tmp_path / "fast.onnx", n_views=n_views)
     real = mirabest.load(split="test", root=mirror)
-    images = prepare(real.images[:65], model.preprocessing, pixel_scale=real.pixel_scale)
+    grid, scale = model.preprocessing, real.pixel_scale
+    images = prepare_views(real.images[:65], grid, pixel_scale=scale, n_views=n_views)
     for count in (1, 2, 7, 65):
         (found,) = run(path, images[:count])
         expected = features(model.encoder, images[:count], n_views=n_views)
@@ -70,6 +72,16 @@ def test_any_stem_and_depth(tiny, tmp_path, n_views):
     images = torch.rand(5, 1, 32, 32, generator=torch.Generator().manual_seed(1))
     expected = features(tiny.encoder, images, n_views=n_views)
     np.testing.assert_allclose(run(path, images)[0], expected, atol=1e-4, rtol=0)
+
+
+def test_a_model_of_several_angles_takes_them_as_channels(tiny, tmp_path):
+    seen = replace(tiny, preprocessing=replace(tiny.preprocessing, spans=(0.8, 1.5)))
+    images = torch.rand(3, 2, 32, 32, generator=torch.Generator().manual_seed(1))
+    found = run(export_onnx(seen, tmp_path / "eight.onnx", n_views=8), images)[0]
+    expected = features(tiny.encoder, images, n_views=8)
+    np.testing.assert_allclose(found, expected, atol=1e-4, rtol=0)
+    single = run(export_onnx(seen, tmp_path / "one.onnx"), images[:, :1])[0]
+    np.testing.assert_allclose(single, features(tiny.encoder, images[:, :1]), atol=1e-4, rtol=0)
 
 
 def test_a_classifier_gives_its_calibrated_probabilities(classifier, tmp_path):

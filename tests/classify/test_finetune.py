@@ -14,10 +14,10 @@ from skylobe.learning.schedule import learning_rate
 from skylobe.learning.settings import ViewConfig
 from skylobe.learning.tuning import Loop, cache_maps, view_config
 from skylobe.learning.tuning_settings import FinetuneConfig
-from skylobe.models.embed import dihedral_views, features
+from skylobe.models.embed import features
 from skylobe.models.encoder import build_encoder
 from skylobe.models.model import Model
-from skylobe.models.prepare import prepare
+from skylobe.models.prepare import dihedral_views, prepare
 from skylobe.models.settings import EncoderConfig, Preprocessing
 
 CONFIG = FinetuneConfig(epochs=3, batch_size=16, lr=0.01, views=STILL, accelerator="cpu")
@@ -192,6 +192,17 @@ def test_views_cover_the_angle_that_the_encoder_sees(model):
     views = view_config(ViewConfig(), model.preprocessing)
     assert (views.crop_pix, views.width_pix) == (70, 32)
     assert view_config(ViewConfig(), Preprocessing()).width_pix is None
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_a_classifier_of_eight_views_is_tuned_on_the_angles_it_will_look_through(model, cached):
+    spans = (0.7, 1.0, 1.5, 2.0)
+    seen = replace(model, preprocessing=replace(model.preprocessing, spans=spans))
+    config = replace(CONFIG, n_views=8, cached=cached, n_blocks=1)
+    loop = Loop([build_network(seen, 2, config)], [lobes(8)], seen.preprocessing, [config])
+    assert [one.crop_pix for one in loop.views] == [49, 70, 105, 140]
+    assert len({(one.width_pix) for one in loop.views}) == 1
+    assert torch.isfinite(torch.stack([loop.train_step() for _ in spans])).all()
 
 
 @pytest.mark.parametrize("n_blocks", [0, 1, 3])

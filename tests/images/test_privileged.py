@@ -53,9 +53,12 @@ def test_targets_are_finite_standard_and_kept():
     moments = torch.tensor([4.0, 9.0, 0.0]).repeat(n, 1)
     groups = Groups(starts, places, torch.ones(n), moments, np.zeros(40), np.zeros(40))
     raw = describe(groups, torch.arange(40))
-    found = targets(groups, "test")
+    found = targets(groups, "test")[0]
     assert raw.shape == found.shape == (40, 149 + 18)
     assert torch.isfinite(found).all()
     assert float(found.mean(0).abs().max()) < 0.3
     assert found.abs().max() <= 5
-    assert torch.equal(targets(groups, "test"), found)
+    assert torch.equal(targets(groups, "test")[0], found)
+    several = targets(groups, "test", (1.0, 2.0))
+    size = 149 + 12  # log of the extent: through twice the angle a source is half as large
+    assert float((several[0] - several[1])[:, size].mean()) > 0.3

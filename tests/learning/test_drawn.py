@@ -46,7 +46,9 @@ def feed(n_sources=30, config=TINY):
     moments = torch.tensor([4.0, 9.0, 1.0]).repeat(n, 1)
     sky = np.zeros(n_sources)
     groups = Groups(starts, places, flux, moments, sky, sky)
-    targets = torch.from_numpy(rng.normal(size=(n_sources, 5)).astype(np.float32))
+    targets = torch.from_numpy(
+        rng.normal(size=(len(config.draw.spans), n_sources, 5)).astype(np.float32)
+    )
     return DrawnFeed(Sketcher(groups, config.draw), n_sources // 2, targets, config)
 
 

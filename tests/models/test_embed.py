@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from skylobe.core.errors import ConfigError, DataError
-from skylobe.models.embed import dihedral_views, embed, features
+from skylobe.models.embed import embed, features
 from skylobe.models.encoder import build_encoder
-from skylobe.models.model import Model
-from skylobe.models.prepare import prepare
+from skylobe.models.model import Model, weights_fingerprint
+from skylobe.models.prepare import dihedral_views, prepare, prepare_views
 from skylobe.models.settings import EncoderConfig, Preprocessing
 
 
@@ -49,6 +49,36 @@ def test_eight_views_do_not_see_turns_and_mirrors(model, synthetic):
 def test_the_eight_views_are_eight():
     image = torch.arange(9.0).reshape(1, 1, 3, 3)
     assert len({tuple(view.flatten().tolist()) for view in dihedral_views(image)}) == 8
+
+
+SPANS = (0.7, 1.0, 1.5, 2.0)
+
+
+def test_several_angles_share_the_eight_views(model, synthetic):
+    grid = replace(model.preprocessing, spans=SPANS)
+    prepared = prepare_views(synthetic.images, grid, pixel_scale=1.8, n_views=8)
+    for number, view in enumerate(dihedral_views(prepared)):
+        own = replace(grid, pixel_scale=SPANS[number // 2] * grid.pixel_scale)
+        alone = prepare(synthetic.images, own, pixel_scale=1.8)
+        torch.testing.assert_close(view, dihedral_views(alone)[number])
+    several = replace(model, preprocessing=grid)
+    expected = features(model.encoder, prepared, n_views=8)
+    found = torch.from_numpy(embed(several, synthetic, n_views=8).vectors)
+    assert torch.cosine_similarity(found, expected).min() > 0.9999
+    one_view = embed(several, synthetic).vectors
+    np.testing.assert_array_equal(one_view, embed(model, synthetic).vectors)
+
+
+def test_what_is_seen_through_other_angles_is_another_model(model):
+    grid = model.preprocessing
+    several = replace(model, preprocessing=replace(grid, spans=SPANS))
+    assert weights_fingerprint(several) != weights_fingerprint(model)
+
+
+@pytest.mark.parametrize("spans", [(), (0.0,), (1.0,) * 9])
+def test_angles_that_are_none_are_refused(spans):
+    with pytest.raises(ConfigError, match="spans"):
+        Preprocessing(spans=spans)
 
 
 def test_embedding_leaves_the_encoder_as_it_was(model, synthetic):

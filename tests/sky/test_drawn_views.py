@@ -15,7 +15,7 @@ from skylobe.models.settings import Preprocessing
 from skylobe.sky.rendering.components import Components
 from skylobe.sky.rendering.groups import gather
 from skylobe.sky.rendering.render import FieldRenderer
-from skylobe.sky.rendering.view_draws import draw, draw_pair
+from skylobe.sky.rendering.view_draws import at_span, draw, draw_pair
 from skylobe.sky.rendering.view_grids import FIELD, FINE
 from skylobe.sky.rendering.view_settings import PLAIN, DrawConfig
 from skylobe.sky.rendering.views import Sketcher, beam_noise
@@ -79,6 +79,25 @@ def test_drawn_views_agree_with_the_resampled_picture_of_the_same_field(
     for one, other in zip(views.flatten(1), wanted.flatten(1), strict=True):
         assert np.corrcoef(one, other)[0, 1] > 0.99
     assert float(views.mean()) == pytest.approx(float(wanted.mean()), rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("span", "beam", "scale", "width"),
+    [(0.7, 5.4, 1.8, 150), (1.5, 5.4, 1.8, 200), (2.0, 5.4, 1.8, 200), (2.0, 45.0, 15.0, 36)],
+)
+def test_other_angles_agree_with_the_resampled_picture(span, beam, scale, width):
+    components, ra, dec = sky()
+    config = RenderConfig(noise=None, beam=beam, pixel_scale=scale, width_pix=width)
+    renderer = FieldRenderer(components, config)
+    pictures = renderer.render(SkyCoord(ra, dec, unit="deg"), torch.Generator()).numpy()
+    grid = Preprocessing(crop_pix=64, pixel_scale=span * FIELD / 64)
+    images = [normalise(one, ScalingConfig(n_sigma=0.0)) for one in pictures]
+    wanted = prepare(torch.from_numpy(np.stack(images))[:, None], grid, pixel_scale=scale)
+    sketcher, draws = still(beam, view_pix=64)
+    views = shown(sketcher, at_span(draws, torch.full((N_SOURCES,), span)))
+    for one, other in zip(views.flatten(1), wanted.flatten(1), strict=True):
+        assert np.corrcoef(one, other)[0, 1] > 0.99
+    assert float(views.mean()) == pytest.approx(float(wanted.mean()), rel=0.1)
 
 
 def test_turns_and_mirror_images_are_those_of_the_picture():

@@ -21,11 +21,11 @@ from skylobe.core import storage
 from skylobe.core.errors import ConfigError
 from skylobe.core.extras import optional
 from skylobe.core.settings import to_dict
-from skylobe.models.embed import dihedral_views
 from skylobe.models.encoder import Encoder
 from skylobe.models.head import Head
 from skylobe.models.inference import fold_batch_norm
 from skylobe.models.model import Model
+from skylobe.models.prepare import dihedral_views
 from skylobe.scores.calibration import Calibration
 
 
@@ -42,7 +42,7 @@ class EncoderGraph(nn.Module):
         self.encoder, self.n_views = encoder, n_views
 
     def forward(
-        self, images: Float[Tensor, "batch 1 height width"]
+        self, images: Float[Tensor, "batch span height width"]
     ) -> Float[Tensor, "batch feature"]:
         """Give each image its embedding."""
         if self.n_views == 1:
@@ -67,7 +67,7 @@ class ClassifierGraph(nn.Module):
         self.temperature, self.doubt = calibration.temperature, calibration.doubt
 
     def forward(
-        self, images: Float[Tensor, "batch 1 height width"]
+        self, images: Float[Tensor, "batch span height width"]
     ) -> tuple[Float[Tensor, "batch feature"], Float[Tensor, "batch class"]]:
         """Give each image its embedding and its probabilities."""
         embeddings = self.embedding(images)
@@ -78,7 +78,7 @@ class ClassifierGraph(nn.Module):
 def export_onnx(made: Model | Classifier, path: Path, *, n_views: int | None = None) -> Path:
     """Write a model or classifier as an ONNX file in fp32, batch norm folded in.
 
-    Its input ``images`` is ``(batch, 1, crop, crop)`` as ``models.prepare`` gives it, for any batch;
+    Its input ``images`` is ``(batch, span, crop, crop)`` as ``prepare_views`` gives it, for any batch;
     its output ``embeddings`` is ``(batch, feature)``, and of a classifier ``probabilities`` is ``(batch,
     class)``, calibrated. Metadata: ``skylobe.model``, ``skylobe.version``, ``skylobe.n_views``,
     ``skylobe.preprocessing`` and ``skylobe.class_names``, the last two as JSON.
@@ -114,7 +114,9 @@ def export_onnx(made: Model | Classifier, path: Path, *, n_views: int | None = N
         graph = ClassifierGraph(embedding, classifier.head, classifier.calibration)
         outputs.append("probabilities")
         metadata["skylobe.class_names"] = json.dumps(classifier.class_names)
-    _write(graph.eval(), model.preprocessing.crop_pix, outputs, metadata, path)
+    spans = len(model.preprocessing.spans) if n_views > 1 else 1
+    width = model.preprocessing.crop_pix
+    _write(graph.eval(), (spans, width, width), outputs, metadata, path)
     return path
 
 
@@ -137,7 +139,11 @@ def _refuse(classifier: Classifier | None, n_views: int) -> None:
 
 
 def _write(
-    graph: nn.Module, crop: int, outputs: list[str], metadata: dict[str, str], path: Path
+    graph: nn.Module,
+    shape: tuple[int, int, int],
+    outputs: list[str],
+    metadata: dict[str, str],
+    path: Path,
 ) -> None:
     """Trace a graph with two images, which stand for any number, and write it."""
     optional("onnx")
@@ -145,7 +151,7 @@ def _write(
     with _quiet():
         program = torch.onnx.export(
             graph,
-            (torch.zeros(2, 1, crop, crop),),
+            (torch.zeros(2, *shape),),
             dynamo=True,
             input_names=["images"],
             output_names=outputs,

@@ -5,6 +5,7 @@ quantities of its components: how far they reach, how many they are, how the flu
 bent. None has a label in it, and a view tells each of them at best in part.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,14 @@ from torch import Tensor
 from skylobe.core import storage
 from skylobe.images.morphology import measure
 from skylobe.sky.rendering.ellipses import FWHM
-from skylobe.sky.rendering.groups import Groups
+from skylobe.sky.rendering.groups import Groups, enlarged
 from skylobe.sky.rendering.view_draws import Draws
 from skylobe.sky.rendering.view_grids import FIELD
 from skylobe.sky.rendering.view_settings import PLAIN
 from skylobe.sky.rendering.views import Sketcher, brightest_outside, paint
 
 Targets = Float[Tensor, "source target"]
+SpanTargets = Float[Tensor, "span source target"]
 Parts = Float[Tensor, "source part"]
 
 BEAM, PIXEL, WIDTH_PIX = 5.4, 1.8, 70  # arcsec, arcsec, pixels: FIRST's, as the encoder's angle
@@ -33,21 +35,29 @@ BATCH = 256
 VERSION = 1
 
 
-def targets(groups: Groups, name: str) -> Targets:
-    """Give each source its targets, each with mean 0 and variance 1, within ±5.
+def targets(groups: Groups, name: str, spans: Sequence[float] = (1.0,)) -> SpanTargets:
+    """Give each source its targets at each span, each with mean 0 and variance 1, within ±5.
 
     Args:
         groups: The sources.
-        name: Names the file in the cache; what it names must not change.
+        name: Names the files in the cache; what it names must not change.
+        spans: Angles that are shown, over 126″.
     """
-    kept = storage.cache_dir() / "privileged" / f"{name}-{VERSION}.npy"
+    found = torch.stack([_measured(groups, name, span) for span in spans])
+    spread, mean = torch.std_mean(found, (0, 1))
+    return found.sub_(mean).div_(spread.clamp(min=1e-6)).clamp_(-LIMIT, LIMIT)
+
+
+def _measured(groups: Groups, name: str, span: float) -> Targets:
+    """Describe all sources as they are shown at a span, or read it from the cache."""
+    shown = name if span == 1 else f"{name}-{span:g}"
+    kept = storage.cache_dir() / "privileged" / f"{shown}-{VERSION}.npy"
     if not kept.exists():
+        nearer = groups if span == 1 else enlarged(groups, np.full(len(groups), 1 / span))
         with groups.device:
             rows = torch.arange(len(groups)).split(BATCH)
-            _write(kept, torch.cat([describe(groups, some) for some in rows]))
-    found = torch.from_numpy(np.load(kept)).float()
-    spread = found.std(0).clamp(min=1e-6)
-    return ((found - found.mean(0)) / spread).clamp(-LIMIT, LIMIT)
+            _write(kept, torch.cat([describe(nearer, some) for some in rows]))
+    return torch.from_numpy(np.load(kept)).float()
 
 
 def _write(path: Path, values: Tensor) -> None:
@@ -71,7 +81,7 @@ def _at_rest(count: int) -> Draws:
     zeros, variance = torch.zeros(count), torch.full((count,), (BEAM / FWHM) ** 2)
     beam = torch.stack([variance, variance, zeros], 1)
     maps, shift = torch.eye(2).expand(count, 2, 2), torch.zeros(count, 2)
-    return Draws(maps, shift, beam, zeros + BEAM, zeros, zeros.bool())
+    return Draws(maps, shift, beam, zeros + BEAM, zeros, zeros.bool(), zeros)
 
 
 def component_quantities(groups: Groups, sources: Tensor) -> Targets:

@@ -21,7 +21,7 @@ from skylobe.learning.tuning_inputs import cache_maps, on_views_grid, one_view_e
 from skylobe.learning.tuning_settings import FinetuneConfig
 from skylobe.learning.views import make_views
 from skylobe.models.precision import computes_in_bf16
-from skylobe.models.prepare import prepare, standardise
+from skylobe.models.prepare import at_span, prepare_views, standardise
 from skylobe.models.settings import Preprocessing
 
 STATE_FILE = "finetuning.pt"
@@ -60,7 +60,11 @@ class Loop:
             set_training(network, config)
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.plan = Plan.of_finetuning(len(sets[0]), config)
-        self.views = view_config(config.views, preprocessing)
+        # a batch is shown one of the angles that the finished classifier looks through
+        self.views = [
+            view_config(config.views, at_span(preprocessing, span))
+            for span in (preprocessing.spans if config.n_views > 1 else (1.0,))
+        ]
         self.in_bf16 = computes_in_bf16(config.precision, self.device)
         self.data = [fingerprint(one.images) for one in sets]
         self.inputs = [self._load(one) for one in sets]
@@ -77,8 +81,11 @@ class Loop:
         """Put on the device what views are drawn from: images, or what the frozen blocks made of them."""
         if not self.config.cached:
             return on_views_grid(image_set, self.preprocessing).to(self.device)
-        images = prepare(
-            image_set.images, self.preprocessing, pixel_scale=image_set.pixel_scale
+        images = prepare_views(
+            image_set.images,
+            self.preprocessing,
+            pixel_scale=image_set.pixel_scale,
+            n_views=self.config.n_views,
         ).to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.in_bf16):
             return cache_maps(self.networks[0], images)
@@ -119,7 +126,7 @@ class Loop:
             return torch.stack(
                 [one_view_each(*pair) for pair in zip(chosen, generators, strict=True)]
             )
-        views = make_views(torch.cat(chosen), self.views, *generators)
+        views = make_views(torch.cat(chosen), self.views[self.step % len(self.views)], *generators)
         return torch.unflatten(standardise(views, self.preprocessing), 0, (len(rows), -1))
 
     def write_back(self) -> None:

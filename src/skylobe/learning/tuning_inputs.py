@@ -10,14 +10,13 @@ from torch import Tensor
 from skylobe.images.image_set import ImageSet
 from skylobe.learning.network import Network
 from skylobe.learning.settings import ViewConfig
-from skylobe.models.embed import dihedral_views
-from skylobe.models.prepare import prepare
+from skylobe.models.prepare import dihedral_views, prepare
 from skylobe.models.settings import Preprocessing
 
 
 @torch.no_grad()
 def cache_maps(
-    network: Network, images: Float[Tensor, "source 1 height width"], *, batch_size: int = 128
+    network: Network, images: Float[Tensor, "source span height width"], *, batch_size: int = 128
 ) -> Float[Tensor, "source 8 _c _h _w"]:
     """Run the blocks below ``network.first`` once, on the eight dihedral views of each image."""
     parts = [
@@ -55,7 +54,7 @@ def on_views_grid(image_set: ImageSet, preprocessing: Preprocessing) -> Tensor:
     if image_set.pixel_scale is None or np.isclose(image_set.pixel_scale, scale, rtol=1e-3):
         return image_set.images
     # √2: a square that is turned must stay inside the image
-    angle = preprocessing.crop_pix * preprocessing.pixel_scale * 2**0.5
+    angle = preprocessing.crop_pix * preprocessing.pixel_scale * max(preprocessing.spans) * 2**0.5
     grid = replace(
         preprocessing, pixel_scale=scale, crop_pix=2 * -(-round(angle) // round(2 * scale)),
         mean=0.0, std=1.0,

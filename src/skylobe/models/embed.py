@@ -17,7 +17,8 @@ from skylobe.models.inference import fastest
 from skylobe.models.inputs import images_for
 from skylobe.models.loading import as_model
 from skylobe.models.model import Model
-from skylobe.models.prepare import prepare
+from skylobe.models.prepare import dihedral_views, prepare_views
+from skylobe.models.settings import N_VIEWS
 
 FULL_PASS = 128  # views; fewer leave a CPU's multipliers idle
 
@@ -40,8 +41,9 @@ def embed(
         model: Encoder with its preprocessing; computed where the encoder's weights are. Or its name.
         images: ``ImageSet`` of any width, or whatever ``skylobe.load`` takes; they are brought to the
             encoder's scaling and grid first.
-        n_views: 1 uses each image as it is; 8 averages over its quarter turns and mirror images,
-            so that the embedding does not depend on them.
+        n_views: 1 uses each image as it is; 8 averages over its quarter turns and mirror images, shared
+            among the angles (``Preprocessing.spans``) that the model looks through. With one angle the
+            embedding does not depend on turns; with several hardly (cosine above 0.99).
         out: Parquet file to write as well: ``source_id``, ``embedding``, and ``label``, ``ra``, ``dec``
             where known.
         batch_size: Images per pass.
@@ -70,7 +72,12 @@ def embed(
     parts = [
         features(
             encoder,
-            prepare(batch.to(device), model.preprocessing, pixel_scale=image_set.pixel_scale),
+            prepare_views(
+                batch.to(device),
+                model.preprocessing,
+                pixel_scale=image_set.pixel_scale,
+                n_views=n_views,
+            ),
             n_views=n_views,
         ).cpu()
         for batch in track(batches, description="Embedding", disable=not progress)
@@ -84,31 +91,20 @@ def embed(
 
 @torch.inference_mode()
 def features(
-    encoder: Encoder, images: Float[Tensor, "batch 1 height width"], *, n_views: int = 1
+    encoder: Encoder, images: Float[Tensor, "batch span height width"], *, n_views: int = 1
 ) -> Float[Tensor, "batch feature"]:
     """Compute features in evaluation mode, in the encoder's precision, leaving it as it was.
 
     Args:
         encoder: The network; ``inference.fastest`` makes a faster one of it.
-        images: Prepared images.
+        images: As ``prepare_views`` gives them for so many views.
         n_views: 1 or 8; the views of few images go through the network together.
     """
     was_training = encoder.training
     encoder.eval()
     images = images.to(encoder.conv1.weight.dtype).to(memory_format=torch.channels_last)
-    views = torch.cat(dihedral_views(images)) if n_views == 8 else images
+    views = torch.cat(dihedral_views(images)) if n_views == N_VIEWS else images
     passes = views.split(max(len(images), FULL_PASS))
     found = torch.cat([encoder(one).float() for one in passes])
     encoder.train(was_training)
     return torch.unflatten(found, 0, (n_views, -1)).mean(0)
-
-
-def dihedral_views(
-    images: Float[Tensor, "batch 1 width width"],
-) -> list[Float[Tensor, "batch 1 width width"]]:
-    """List the four quarter turns of the images and of their mirror images."""
-    return [
-        torch.rot90(one, turns, (2, 3)).contiguous(memory_format=torch.channels_last)
-        for one in (images, images.flip(3))
-        for turns in range(4)
-    ]

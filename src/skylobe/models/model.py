@@ -133,7 +133,10 @@ def write_model(model: Model, folder: Path, *, half: bool = False) -> None:
 
 def weights_fingerprint(model: Model) -> str:
     """Hash what decides a model's embeddings: its weights in fp32, and its preprocessing."""
-    digest = hashlib.sha256(json.dumps(to_dict(model.preprocessing), sort_keys=True).encode())
+    grid = to_dict(model.preprocessing)
+    if model.preprocessing.spans == (1.0,):  # as before there were any: indexes keep this hash
+        del grid["spans"]
+    digest = hashlib.sha256(json.dumps(grid, sort_keys=True).encode())
     for name, values in sorted(model.encoder.state_dict().items()):
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(values.detach().cpu().float().numpy()).data)

@@ -13,7 +13,7 @@ from skylobe.images.cutting import fitted
 from skylobe.images.image_set import ImageSet
 from skylobe.images.normalise import as_float
 from skylobe.images.stretch import stretch
-from skylobe.models.settings import Preprocessing
+from skylobe.models.settings import N_VIEWS, Preprocessing
 
 LOBES = 5  # of the windowed sinc that moves images by half a pixel
 
@@ -45,6 +45,50 @@ def prepare(
     exact = crop * preprocessing.pixel_scale / scale
     values = _on_grid(as_float(images), crop, exact)
     return standardise(values, preprocessing)
+
+
+def prepare_views(
+    images: Tensor,
+    preprocessing: Preprocessing,
+    *,
+    pixel_scale: float | None = None,
+    n_views: int = 1,
+) -> Float[Tensor, "batch span crop crop"]:
+    """Bring stored images to the encoder's grid, once for each angle that so many views look through.
+
+    Args:
+        images: As of ``prepare``.
+        preprocessing: That of the encoder; eight views look through all its ``spans``.
+        pixel_scale: As of ``prepare``.
+        n_views: 1 or 8.
+    """
+    spans = preprocessing.spans if n_views > 1 else (1.0,)
+    grids = [at_span(preprocessing, span) for span in spans]
+    return torch.cat([prepare(images, grid, pixel_scale=pixel_scale) for grid in grids], dim=1)
+
+
+def at_span(preprocessing: Preprocessing, span: float) -> Preprocessing:
+    """Show another angle in the same pixels."""
+    return replace(preprocessing, pixel_scale=span * preprocessing.pixel_scale)
+
+
+def dihedral_views(
+    images: Float[Tensor, "batch span width width"],
+) -> list[Float[Tensor, "batch 1 width width"]]:
+    """List the four quarter turns of the images and of their mirror images.
+
+    Args:
+        images: As of ``prepare_views``; of several spans each gives its share of the views, the first
+            the first turns.
+    """
+    share = images.shape[1] / N_VIEWS
+    seen = [images[:, int(number * share)][:, None] for number in range(N_VIEWS)]
+    return [
+        torch.rot90(one if number < 4 else one.flip(3), number % 4, (2, 3)).contiguous(
+            memory_format=torch.channels_last
+        )
+        for number, one in enumerate(seen)
+    ]
 
 
 def _on_grid(

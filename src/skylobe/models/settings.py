@@ -6,6 +6,7 @@ from typing import Literal
 from skylobe.core.errors import ConfigError
 from skylobe.images.scaling import ScalingConfig
 
+N_VIEWS = 8  # quarter turns of an image and of its mirror image
 DEFAULT_MODEL = "skylobe-base"  # shipped, and taken where none is named
 
 
@@ -24,6 +25,8 @@ class Preprocessing:
         scaling: Intensity scaling of physical pixels.
         softening: Image values well above this are compressed: arcsinh(value / softening), 1 staying 1,
             so that lobes count beside a bright core; ``None`` leaves values as they are.
+        spans: Angles that an embedding of eight views looks through, over that of the grid; the views
+            are shared among them. One view looks through the grid's own.
     """
 
     survey: str = "VLA FIRST"
@@ -35,9 +38,12 @@ class Preprocessing:
     std: float = 1.0
     scaling: ScalingConfig = field(default_factory=ScalingConfig)
     softening: float | None = None
+    spans: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
-        """Refuse a stretch that divides by nothing."""
+        """Refuse a stretch that divides by nothing, and angles that are none."""
+        if not 1 <= len(self.spans) <= N_VIEWS or not all(one > 0 for one in self.spans):
+            raise ConfigError(f"spans is {self.spans}; give 1 to {N_VIEWS} factors above 0.")
         if self.softening is not None and not self.softening > 0:
             raise ConfigError(f"softening is {self.softening}; give a value above 0, or null.")
 

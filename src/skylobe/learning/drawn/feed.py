@@ -16,7 +16,7 @@ from skylobe.images.privileged import targets
 from skylobe.learning.drawn.settings import DrawnConfig
 from skylobe.learning.schedule import mix_seeds
 from skylobe.sky.rendering.groups import Groups
-from skylobe.sky.rendering.view_draws import draw_pair
+from skylobe.sky.rendering.view_draws import at_span, draw_pair
 from skylobe.sky.rendering.view_grids import FIELD, Views
 from skylobe.sky.rendering.views import Sketcher
 
@@ -42,7 +42,7 @@ class DrawnFeed:
     Args:
         sketcher: Draws views of the catalogue's sources.
         n_rgz: How many of them, the first, are of RGZ.
-        targets: Standardised targets of all sources.
+        targets: Standardised targets of all sources, at each span of ``config.draw``.
         config: Batch size, shares, draws, seed.
     """
 
@@ -50,7 +50,7 @@ class DrawnFeed:
         self,
         sketcher: Sketcher,
         n_rgz: int,
-        targets: Float[Tensor, "source target"],
+        targets: Float[Tensor, "span source target"],
         config: DrawnConfig,
     ) -> None:
         self.sketcher, self.config = sketcher, config
@@ -77,9 +77,15 @@ class DrawnFeed:
     def batch(self, step: int) -> Batch:
         """Draw what a step sees."""
         sources, generator = self.sources(step), self._generator(step, 1)
-        pair = draw_pair(len(sources), self.config.draw, generator)
+        config = self.config.draw
+        pair = draw_pair(len(sources), config, generator)
+        which = torch.zeros_like(sources)
+        if config.spans != (1.0,):
+            which.random_(len(config.spans), generator=generator)
+            span = torch.tensor(config.spans, device=self.device)[which]
+            pair = at_span(pair[0], span), at_span(pair[1], span)
         views = [self.sketcher.views(sources, one, generator) for one in pair]
-        return Batch(torch.cat(views), self.targets[sources])
+        return Batch(torch.cat(views), self.targets[which, sources])
 
     def _generator(self, step: int, what: int) -> torch.Generator:
         return torch.Generator(self.device).manual_seed(mix_seeds(self.config.seed, step, what))
@@ -112,4 +118,4 @@ def drawn_feed(
     groups, sky = found.groups.to(device), blank_sky.stored(root).patches.to(device)
     sketcher = Sketcher(groups, config.draw, sky, patch_unit=blank_sky.STORED_UNIT)
     name = f"first_groups-{first_groups.VERSION}"
-    return DrawnFeed(sketcher, found.n_rgz, targets(groups, name), config)
+    return DrawnFeed(sketcher, found.n_rgz, targets(groups, name, config.draw.spans), config)

@@ -119,7 +119,8 @@ def describe(model: Model, *, hardware: str = "", choices: str = "", command: st
         f"A ResNet-{shape.depth} with the {card.STEMS[shape.stem]} stem, pre-trained without labels for "
         f"images of radio galaxies. It turns an image of {grid.crop_pix * grid.pixel_scale:.0f}″ "
         f"({grid.crop_pix} pixels of {grid.pixel_scale:.4g}″) into a vector of "
-        f"{model.encoder.n_features} numbers.",
+        f"{model.encoder.n_features} numbers."
+        + (f" Eight views share {_angles(grid)}." if len(grid.spans) > 1 else ""),
         "## What it was trained on",
         "**Views:** drawn anew at every step from the Gaussian components of the VLA FIRST catalogue "
         f"around {corpus['sources']:,} sources: those of Radio Galaxy Zoo DR1 larger than 25″ and all "
@@ -141,6 +142,12 @@ def describe(model: Model, *, hardware: str = "", choices: str = "", command: st
         + f"Software: {', '.join(f'{name} {one}' for name, one in made['versions'].items())}.",
     ]
     return "\n\n".join(paragraphs) + "\n"
+
+
+def _angles(grid: Preprocessing) -> str:
+    """Name the angles that eight views look through."""
+    *first, last = (f"{span * grid.crop_pix * grid.pixel_scale:.0f}″" for span in grid.spans)
+    return f"angles of {', '.join(first)} and {last}"
 
 
 def _beginning(start: str | None) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class DrawnTrainer:
         self.feed, self.config, self.folder = feed, config, folder
         self.device = torch.device(device)
         self.preprocessing = grid_of(feed)
-        self.method = self._build(feed.targets.shape[1])
+        self.method = self._build(feed.targets.shape[-1])
         self.average = first_average(self.method.encoder)
         self.optimiser = torch.optim.SGD(
             self.method.parameters(),
@@ -222,5 +222,10 @@ def grid_of(feed: DrawnFeed) -> Preprocessing:
     views = [feed.batch(BEYOND + step).views for step in range(STATISTICS_STEPS)]
     values = torch.cat(views).double().cpu()
     width = feed.config.draw.view_pix
-    plain = Preprocessing(survey="VLA FIRST (rendered)", pixel_scale=FIELD / width, crop_pix=width)
+    plain = Preprocessing(
+        survey="VLA FIRST (rendered)",
+        pixel_scale=FIELD / width,
+        crop_pix=width,
+        spans=feed.config.draw.spans,
+    )
     return replace(plain, mean=float(values.mean()), std=float(values.std()))

@@ -72,8 +72,8 @@ class DrawnConfig:
 
     @classmethod
     def of_record(cls, record: dict[str, Any]) -> "DrawnConfig":
-        """Read settings that were written down; early ones do not name the grid, of 32 pixels."""
-        draw = {"view_pix": 32} | record.get("draw", {})
+        """Read settings that were written down; early ones name no grid (32 pixels) and no spans."""
+        draw = {"view_pix": 32, "spans": (1.0,)} | record.get("draw", {})
         return from_dict(cls, record | {"draw": draw})
 
     @property

@@ -136,7 +136,8 @@ def gather(components: Components, ra: Values, dec: Values, *, reach: float = RE
 
 def enlarged(groups: Groups, factors: Values) -> Groups:
     """Bring sources nearer: everything around each grows by a factor, at constant flux."""
-    each = torch.from_numpy(np.repeat(factors, np.diff(groups.starts.numpy()))).float()[:, None]
+    each = torch.from_numpy(np.repeat(factors, np.diff(groups.starts.cpu().numpy()))).float()
+    each = each.to(groups.device)[:, None]
     places, moments = groups.places * each, groups.moments * each**2
     return Groups(groups.starts, places, groups.flux, moments, groups.ra, groups.dec)
 

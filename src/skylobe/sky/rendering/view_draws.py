@@ -5,13 +5,14 @@ Drawing lots is kept apart from drawing pictures, so that a view can be repeated
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from skylobe.sky.rendering.ellipses import FWHM
+from skylobe.sky.rendering.view_grids import FINE
 from skylobe.sky.rendering.view_settings import DrawConfig
 
 PerView = Float[Tensor, " batch"]
@@ -23,6 +24,7 @@ OFTEN_COARSE = (
     0.35,
     40.0,
 )  # share of the coarse beams that are at least so wide (arcsec): NVSS has 45″
+ROUND = torch.tensor([1.0, 1.0, 0.0])  # variances to east and north, and their covariance
 UNROUND = 0.4  # share of beams that are not round
 
 
@@ -37,6 +39,8 @@ class Draws:
         width: Arcsec. Full width at half maximum of the round beam of the same area.
         level: Jy/beam. Standard deviation of the noise.
         patches: Whether the noise is real blank sky.
+        widening: Arcsec². Variance, along any axis, of the average over several of a survey's pixels
+            that a pixel of the view is; 0 where it is one of them.
     """
 
     maps: Float[Tensor, "batch 2 2"]
@@ -45,6 +49,12 @@ class Draws:
     width: PerView
     level: PerView
     patches: Bool[Tensor, " batch"]
+    widening: PerView
+
+    @property
+    def seen(self) -> Float[Tensor, "batch 3"]:
+        """Beam after that average."""
+        return self.beam + self.widening[:, None] * ROUND.to(self.beam.device)
 
 
 class Lots:
@@ -103,7 +113,29 @@ def draw(
     level = FIRST_RMS * lots.scale(*config.level)
     is_near_first = (width >= PATCH_BEAMS[0]) & (width <= PATCH_BEAMS[1])
     patches = (lots.uniform() < config.patch_share) & is_near_first
-    return Draws(maps, shift, _beam(width, config, lots), width, level, patches)
+    beam = _beam(width, config, lots)
+    return Draws(maps, shift, beam, width, level, patches, torch.zeros_like(width))
+
+
+def at_span(draws: Draws, span: PerView) -> Draws:
+    """Show another angle in the same pixels: the sky shrinks or grows, the beam with it.
+
+    Real blank sky is laid on only where its pixels keep their width.
+
+    Args:
+        draws: Views of 126″.
+        span: Angle that is shown, over 126″.
+    """
+    return replace(
+        draws,
+        maps=draws.maps / span[:, None, None],
+        beam=draws.beam / span[:, None] ** 2,
+        width=draws.width / span,
+        patches=draws.patches & (span == 1),
+        widening=FINE**2
+        / 6
+        * (1 - span**-2).clamp(min=0),  # of the triangle that pixels are read by
+    )
 
 
 def _maps(config: DrawConfig, lots: Lots) -> Float[Tensor, "batch 2 2"]:

@@ -30,6 +30,8 @@ class DrawConfig:
         least_contrast: The brightest pixel stands at least so many σ above the noise.
         patch_share: How many of the views with about FIRST's beam have noise of real blank sky.
         view_pix: Pixels. Width of the encoder's grid, whatever the angle: 64 keeps FIRST's sharpness.
+        spans: Angles that are shown in that grid, over 126″; both views of a source show the same one,
+            drawn from these. An embedding of eight views looks through all of them.
 
     Raises:
         ConfigError: If a range is not in rising order, or a share is not between 0 and 1.
@@ -53,6 +55,7 @@ class DrawConfig:
     least_contrast: float = 6.0
     patch_share: float = 0.7
     view_pix: int = FINEST_PIX
+    spans: tuple[float, ...] = (0.7, 1.0, 1.5, 2.0)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn from."""
@@ -63,6 +66,8 @@ class DrawConfig:
         for name in ("usual_share", "coarse_both", "coarse_one", "patch_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; give a share from 0 to 1.")
+        if not self.spans or not all(0.25 <= one <= 4 for one in self.spans):
+            raise ConfigError(f"spans is {self.spans}; give one or more factors from 0.25 to 4.")
         if not 8 <= self.view_pix <= FINEST_PIX:
             raise ConfigError(f"view_pix is {self.view_pix}; give 8 to {FINEST_PIX} pixels.")
         if self.coarse_both + self.coarse_one > 1:
@@ -84,4 +89,5 @@ PLAIN = DrawConfig(  # the source as it is, at one beam of 5.4″, with hardly a
     roundness=1.0,
     level=(1e-6, 1e-6),
     patch_share=0.0,
+    spans=(1.0,),
 )

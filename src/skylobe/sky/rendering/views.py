@@ -28,12 +28,14 @@ class Spots(NamedTuple):
     Args:
         field: Row of the view.
         amplitude: Jy/beam.
+        peak: Jy/beam. The amplitude before pixels are averaged; 0 where none are.
         place: Arcsec. East and north.
         moments: Arcsec². With the beam.
     """
 
     field: Int64[Tensor, " component"]
     amplitude: Float[Tensor, " component"]
+    peak: Float[Tensor, " component"]
     place: Float[Tensor, "component 2"]
     moments: Float[Tensor, "component 3"]
 
@@ -74,9 +76,12 @@ class Sketcher:
         with self.groups.device:
             spots = self.spots(sources, draws, generator)
             pictures = paint(spots, len(sources))
-            outside = brightest_outside(spots, len(sources))
+            outside = torch.maximum(
+                brightest_outside(spots, len(sources)), brightest(spots, len(sources))
+            )
             peak = torch.maximum(pictures.amax((1, 2)), outside)
             level = torch.minimum(draws.level, peak / self.config.least_contrast)
+            level = level * (_determinant(draws.beam) / _determinant(draws.seen)) ** 0.25
             pictures += level[:, None, None] * self._noise(draws, generator)
             return scaled(
                 pictures,
@@ -96,13 +101,16 @@ class Sketcher:
         own = _turned(self.groups.moments[rows], config.angle_jitter * kick[:, 4])
         own = own * (2 * config.size_jitter * kick[:, 2:3]).exp()
         moments = _mapped(own, maps) + draws.beam[field]
+        averaged = _mapped(own, maps) + draws.seen[field]
         flux = self.groups.flux[rows] * (config.flux_jitter * kick[:, 3]).exp()
-        shrink = (_determinant(draws.beam)[field] / _determinant(moments)).sqrt()
-        return Spots(field, flux * shrink, place, moments)
+        area = _determinant(draws.beam)[field]
+        peak = flux * (area / _determinant(moments)).sqrt() * (draws.widening[field] > 0)
+        amplitude = flux * (area / _determinant(averaged)).sqrt()
+        return Spots(field, amplitude, peak, place, averaged)
 
     def _noise(self, draws: Draws, generator: torch.Generator) -> Pictures:
         """Draw noise of unit variance: of each view's beam, or of real blank sky."""
-        noise = beam_noise(draws.beam, generator)
+        noise = beam_noise(draws.seen, generator)
         if self.patches is not None:
             chosen = draws.patches.nonzero()[:, 0]
             sky = PatchNoise(self.patches).draw(len(chosen), DRAWN_PIX, generator)
@@ -124,7 +132,7 @@ def paint(
     middle = (width_pix - 1) / 2
     reach = REACH * spots.moments[:, :2].sqrt() + pixel * middle
     seen = (spots.place.abs() < reach).all(1).nonzero()[:, 0]
-    field, amplitude, place, moments = (part[seen] for part in spots)
+    field, amplitude, _, place, moments = (part[seen] for part in spots)
     grid = (torch.arange(width_pix) - middle) * pixel
     east, north = (-grid - place[:, :1])[:, None, :], (grid - place[:, 1:])[:, :, None]
     to_east, to_north, mixed = (part[:, None, None] for part in moments.unbind(1))
@@ -152,6 +160,12 @@ def beam_noise(beam: Float[Tensor, "batch 3"], generator: torch.Generator) -> Pi
     power = (columns * gain**2).sum((1, 2), keepdim=True) / DRAWN_PIX**2
     noise: Tensor = torch.fft.irfft2(white * (gain / power.sqrt()), s=shape[1:])
     return noise
+
+
+def brightest(spots: Spots, n_fields: int) -> Float[Tensor, " batch"]:
+    """Give the brightest component as it was before pixels were averaged, within the same circle."""
+    values = torch.where(spots.place.norm(dim=1) < CIRCLE, spots.peak, 0.0)
+    return torch.zeros(n_fields).scatter_reduce(0, spots.field, values, "amax")
 
 
 def brightest_outside(spots: Spots, n_fields: int) -> Float[Tensor, " batch"]:
