@@ -5,6 +5,7 @@ import json
 import pytest
 import safetensors.torch
 import torch
+from torch import nn
 
 from search.making import small_model
 from skylobe.core.errors import CheckpointError
@@ -44,6 +45,15 @@ def test_a_width_that_the_weights_do_not_have_takes_no_memory(folder, monkeypatc
     with pytest.raises(CheckpointError, match="do not fit"):
         load_model(folder)
     assert devices == ["meta"]
+
+
+def test_shapes_are_compared_without_a_draw(folder, monkeypatch):
+    """A draw of no numbers loads torch's compiler: seconds of each command."""
+    drawn = []
+    monkeypatch.setattr(nn.init, "kaiming_normal_", lambda one, **_: drawn.append(one.is_meta))
+    load_model(folder)
+    assert drawn
+    assert not any(drawn)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

@@ -107,7 +107,8 @@ class Encoder(nn.Module):
     def _initialise(self) -> None:
         """Convolutions: He normal, fan out. Batch norm: scale 1, shift 0 (torch's default)."""
         for module in self.modules():
-            if isinstance(module, nn.Conv2d):
+            # shapes alone (``weights.filled``) need no numbers, and drawing them there loads a compiler
+            if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def quicken(self) -> None:
