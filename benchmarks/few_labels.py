@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skylobe.classify.adapt import Linear, cross_fit, fit_head
 from skylobe.classify.classifier import describe
-from skylobe.core import storage
+from skylobe.core import paths, storage
 from skylobe.core.fingerprints import fingerprint
 from skylobe.experiments.representations import is_choosing
 from skylobe.experiments.scoreboard_sets import TASKS, Task, load_task
@@ -66,7 +66,7 @@ def described(model_name: str, task: Task) -> tuple[np.ndarray, np.ndarray, np.n
     model, images = load_model(model_name), load_task(task)
     assert images.labels is not None
     key = f"{weights_fingerprint(model)}_{fingerprint(images.images)}.npy"
-    path = storage.cache_dir() / "few_labels" / key
+    path = paths.cache_dir() / "few_labels" / key
     if not path.is_file():
         vectors = describe(model, images, n_views=8, with_measures=True)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from skylobe.core import storage
+from skylobe.core import paths, storage
 from skylobe.core.settings import to_dict
 from skylobe.images import datasets
 from skylobe.images.datasets import rgz_rendered
@@ -217,7 +217,7 @@ def errors_of(model: Model, probed: ImageSet) -> Errors:
 def kept(settings: dict[str, Any]) -> Path:
     """Name the file that an arm's errors are kept in."""
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
-    return storage.cache_dir() / "recipes" / f"{key}.json"
+    return paths.cache_dir() / "recipes" / f"{key}.json"
 
 
 def trained(name: str, n_images: int, seed: int, probed: ImageSet, *, wait: bool) -> Errors | None:

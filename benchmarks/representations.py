@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from sklearn.decomposition import PCA
 
-from skylobe.core import pages, storage
+from skylobe.core import pages, paths, storage
 from skylobe.core.fingerprints import fingerprint
 from skylobe.core.version import versions
 from skylobe.experiments.representations import Scores, is_choosing, score, splits
@@ -117,7 +117,7 @@ def embedded(model: Model, image_set: ImageSet) -> np.ndarray:
 def kept(name: str, image_set: ImageSet, describe: Callable[[ImageSet], np.ndarray]) -> np.ndarray:
     """Take a description out of the cache, or make it."""
     images = fingerprint(image_set.images)
-    path = storage.cache_dir() / "scoreboard" / f"{name}-{images}.npy"
+    path = paths.cache_dir() / "scoreboard" / f"{name}-{images}.npy"
     if not path.exists():
         vectors = describe(image_set)
         with storage.write_atomically(path) as temporary, temporary.open("wb") as file:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from skylobe.core import downloads, locks, storage
+from skylobe.core import downloads, locks, paths, storage
 from skylobe.core.errors import ChecksumError, StorageError, UnavailableError
 
 CONTENT = bytes(range(256)) * 400
@@ -62,7 +62,7 @@ def test_a_broken_download_goes_on_where_it_stopped(server):
     Server.drop = 1000
     with pytest.raises(UnavailableError, match="again"):
         downloads.fetch("data.bin", server, CHECKSUM)
-    assert not (storage.cache_dir() / "data.bin").exists(), "nothing half is ever in place"
+    assert not (paths.cache_dir() / "data.bin").exists(), "nothing half is ever in place"
     Server.drop = 0
     assert downloads.fetch("data.bin", server, CHECKSUM).read_bytes() == CONTENT
     assert Server.requests == [None, "bytes=1000-"]
@@ -77,7 +77,7 @@ def test_a_server_without_ranges_starts_again(server):
 
 
 def test_a_whole_part_is_not_fetched_again(server):
-    part = storage.cache_dir() / "data.bin.part"
+    part = paths.cache_dir() / "data.bin.part"
     part.parent.mkdir(parents=True)
     part.write_bytes(CONTENT)
     assert downloads.fetch("data.bin", server, CHECKSUM).read_bytes() == CONTENT
@@ -86,7 +86,7 @@ def test_a_whole_part_is_not_fetched_again(server):
 def test_wrong_contents_are_refused_everywhere(server, tmp_path, monkeypatch):
     with pytest.raises(ChecksumError, match="published"):
         downloads.fetch("data.bin", server, "sha256:" + "0" * 64)
-    assert list(storage.cache_dir().rglob("*")) == [], "a wrong file is not kept"
+    assert list(paths.cache_dir().rglob("*")) == [], "a wrong file is not kept"
     (tmp_path / "data.bin").write_bytes(b"something else")
     monkeypatch.setenv("SKYLOBE_MIRROR", str(tmp_path))
     with pytest.raises(ChecksumError, match="delete the file"):
@@ -120,7 +120,7 @@ def test_a_wheel_is_fetched_by_pip_and_checked(tmp_path, monkeypatch):
 
     monkeypatch.setattr(subprocess, "run", pip)
     path = downloads.fetch_wheel("set==1", "set-1.whl", CHECKSUM)
-    assert path == storage.cache_dir() / "set" / "set-1.whl"
+    assert path == paths.cache_dir() / "set" / "set-1.whl"
 
     def offline(command, **settings):
         return subprocess.CompletedProcess(command, 1, "", "no network")
@@ -154,6 +154,45 @@ def test_a_full_disk_names_the_remedy(tmp_path, code, remedy):
     with pytest.raises(StorageError, match=remedy), storage.write_atomically(path):
         raise OSError(code, "refused")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError("LanceError(IO): No space left on device (os error 28), rust/writer.rs:190:9"),
+        OSError("1000000 requested and 262128 written"),
+        RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 576 vs 534"),
+        OSError("Not enough space on disk: requested 5, available 3."),
+    ],
+)
+def test_a_full_disk_is_known_by_whatever_a_library_says(tmp_path, error):
+    refused = pytest.raises(StorageError, match="make room, or choose another place")
+    with refused, storage.write_atomically(tmp_path / "a"):
+        raise error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_the_cache_can_be_set_to_another_place(tmp_path):
+    cached = paths.cache_dir() / "a"
+    for path, remedy in (
+        (cached, "or set SKYLOBE_CACHE to another"),
+        (tmp_path / "a", "or choose"),
+    ):
+        with pytest.raises(StorageError, match=remedy), storage.write_atomically(path):
+            raise OSError(errno.ENOSPC, "")
+
+
+def test_what_is_in_the_way_stays(tmp_path):
+    """Two places may be swapped whatever they are; a file would go for a folder."""
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    refused = pytest.raises(StorageError, match="is a file, not a folder")
+    with refused, storage.write_folder_atomically(mine) as new:
+        (new / "a").write_text("a")
+    assert mine.read_text() == "mine"
+    refused = pytest.raises(StorageError, match="is a folder, not a file")
+    with refused, storage.write_atomically(tmp_path) as new:
+        new.write_text("a")
 
 
 def test_what_cannot_be_downloaded_names_its_home():

@@ -22,7 +22,7 @@ Job = Callable[[Path], object]
 
 def start() -> None:
     """Start the server of children; it finds modules as we do."""
-    SERVER.set_forkserver_preload(["crash.jobs"])
+    SERVER.set_forkserver_preload(["crash.jobs", "crash.commands"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
         forkserver.ensure_running()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skylobe.core import storage
+from skylobe.core import paths, storage
 from skylobe.core.version import versions
 from skylobe.experiments.scoreboard_sets import TASKS, load_task, pack, packed_path
 from skylobe.images.datasets import blank_sky, first_groups
@@ -51,7 +51,7 @@ def pack_code(folder: Path) -> None:
 def pack_data(mirror: Path, cache: Path) -> None:
     """Write groups, blank sky and labelled sets."""
     first_groups.load()
-    laid_out = storage.cache_dir() / "first_groups"
+    laid_out = paths.cache_dir() / "first_groups"
     for path in laid_out.glob(f"{first_groups.VERSION}.*"):
         (cache / "first_groups").mkdir(parents=True, exist_ok=True)
         shutil.copy(path, cache / "first_groups")

@@ -17,8 +17,9 @@ from skylobe.classify.joining import OK, Summary
 from skylobe.classify.predict import PART, Reading, _tabulate, predict_files
 from skylobe.core.errors import DataError
 from skylobe.core.paths import located
+from skylobe.core.ranges import ABOVE_0, insist
 from skylobe.core.results import Results
-from skylobe.core.settings import in_unit, insist_on_positive
+from skylobe.core.settings import in_unit
 from skylobe.core.tables import read_catalogue
 from skylobe.images import datasets, thumbnails
 from skylobe.images.cutting import fitted
@@ -102,7 +103,7 @@ def predict(
     """
     classifier = as_classifier(classifier)
     scale = in_unit(pixel_scale, "arcsec", "pixel_scale")
-    insist_on_positive(scale, "pixel_scale")
+    insist(scale, "pixel_scale", ABOVE_0)
     if not _lists_files(what):
         options = {} if scale is None else {"pixel_scale": scale}
         return _of_images(

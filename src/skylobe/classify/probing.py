@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from skylobe.core.ranges import FROM_1, Checked, insist, within
 from skylobe.core.settings import given
 from skylobe.models.embed import embed
 from skylobe.models.inputs import images_for
@@ -18,7 +19,7 @@ N_UNTRAINED = 5  # networks, so that one lucky set of weights decides nothing
 
 
 @dataclass(frozen=True)
-class ProbeSettings:
+class ProbeSettings(Checked):
     """How a probe is made.
 
     Args:
@@ -30,7 +31,7 @@ class ProbeSettings:
     """
 
     n_views: Literal[1, 8] = 1
-    n_seeds: int = 10
+    n_seeds: int = within(FROM_1, 10)
     method: Literal["logistic", "sgd"] = "logistic"
     baseline: bool = True
 
@@ -58,6 +59,7 @@ def probe(
         Errors by the name of the encoder, a point per count of labels.
     """
     asked = given(ProbeSettings, settings, "probe")
+    insist(list(n_labels), "n_labels", FROM_1)
     trained = as_model(model)
     image_set = images_for(trained.preprocessing, labelled)
     draws.train_and_test(image_set)  # refuses sets that cannot be probed before embedding

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from skylobe.core.ranges import FROM_1, SEED, Checked, within
 from skylobe.models.settings import DEFAULT_MODEL
 
 
 @dataclass(frozen=True)
-class AdaptConfig:
+class AdaptConfig(Checked):
     """The fast budget: one linear layer on a frozen encoder.
 
     Args:
@@ -22,11 +23,11 @@ class AdaptConfig:
     method: Literal["discriminant", "logistic", "ridge"] = "discriminant"
     with_measures: bool = True
     n_views: Literal[1, 8] = 8
-    seed: int = 0
+    seed: int = within(SEED, 0)
 
 
 @dataclass(frozen=True)
-class CurveConfig:
+class CurveConfig(Checked):
     """A label curve beside an evaluation: errors of the fast budget with ever more labels.
 
     Args:
@@ -37,4 +38,4 @@ class CurveConfig:
 
     train: Any
     model: Any = DEFAULT_MODEL
-    n_draws: int = 5
+    n_draws: int = within(FROM_1, 5)

@@ -24,16 +24,22 @@ COMMANDS: dict[str, Command] = {
     "fetch": Command(fetch_command, "skylobe.images.corpora:fetch", True),
     "surveys": Command(surveys_command, "skylobe.sky.surveys:get"),
     "cutout": Command(cutout_command, "skylobe:cutout", True, {"settings": CutoutSettings}),
-    "corpus": Command(corpus_command, "skylobe:fetch_corpus", True, {"settings": CorpusFetch}),
-    "render": Command(render_command, "skylobe:render", True, {"drawing": CorpusDrawing}),
-    "pretrain": Command(pretrain_command, "skylobe:pretrain", settings={"config": PretrainConfig}),
+    "corpus": Command(
+        corpus_command, "skylobe:fetch_corpus", True, {"settings": CorpusFetch}, makes_folder=True
+    ),
+    "render": Command(
+        render_command, "skylobe:render", True, {"drawing": CorpusDrawing}, makes_folder=True
+    ),
+    "pretrain": Command(
+        pretrain_command, "skylobe:pretrain", settings={"config": PretrainConfig}, makes_folder=True
+    ),
     "embed": Command(embed_command, "skylobe:embed"),
     "probe": Command(probe_command, "skylobe.classify.probing:probe"),
-    "finetune": Command(finetune_command, "skylobe:finetune"),
+    "finetune": Command(finetune_command, "skylobe:finetune", makes_folder=True),
     "evaluate": Command(evaluate_command, "skylobe:evaluate"),
     "predict": Command(predict_command, "skylobe:predict"),
     "convert": Command(convert_command, "skylobe.classify.export_onnx:export_onnx", True),
-    "index": Command(index_command, "skylobe:index"),
+    "index": Command(index_command, "skylobe:index", makes_folder=True),
     "search": Command(search_command, "skylobe:search", settings={"settings": SearchSettings}),
     "duplicates": Command(duplicates_command, "skylobe.search.checks:duplicates", True),
     "outliers": Command(outliers_command, "skylobe.search.checks:outliers", True),

@@ -2,6 +2,8 @@
 
 import argparse
 import dataclasses
+import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,16 +14,23 @@ import skylobe
 from skylobe.cli.commands import COMMANDS
 from skylobe.cli.messages import in_options, one_line
 from skylobe.cli.options import Command
-from skylobe.core.errors import ConfigError, SkylobeError
+from skylobe.cli.plain import speak_plainly
+from skylobe.core import disk
+from skylobe.core.errors import ConfigError, DeviceMemoryError, SkylobeError
 from skylobe.learning.recipes import RECIPES, recipe
 from skylobe.learning.settings import PretrainConfig
 
 DEFAULT_RECIPE = "skylobe"
 INTERRUPTED = 130  # exit code of a command stopped with Ctrl-C
+NOBODY_READS = 141  # exit code of one whose reader has gone, as head does
+# of torch, the loader of libraries, and libraries written in Rust
+NO_MEMORY = re.compile("can't allocate memory|failed to map segment|[Cc]annot allocate memory")
+FEWER = "The memory is full; close other programs, or give the command fewer sources at once."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; an error is one sentence on stderr and its class's exit code."""
+    speak_plainly(sys.stdout, sys.stderr)
     arguments = list(sys.argv[1:] if argv is None else argv)
     command = ""
     try:
@@ -43,7 +52,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("skylobe: stopped; run the same command again to go on.", file=sys.stderr)
         return INTERRUPTED
+    except Exception as error:
+        return _refused(error)
     return 0
+
+
+def _refused(error: Exception) -> int:
+    """Say what the system refused where no part of the library saw it; raise what is a fault of ours."""
+    if isinstance(error, BrokenPipeError):  # whoever read what is printed has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOBODY_READS
+    if isinstance(error, MemoryError) or NO_MEMORY.search(str(error)):
+        print(f"skylobe: {FEWER}", file=sys.stderr)
+        return DeviceMemoryError.exit_code
+    place = getattr(error, "filename", None) or "The output"
+    refused = disk.refusal(Path(place), error)
+    if refused is None:
+        raise error
+    print(f"skylobe: {refused}", file=sys.stderr)
+    return refused.exit_code
 
 
 def build_parser(recipe_name: str = DEFAULT_RECIPE) -> ArgumentParser:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from skylobe.models.model import Model
 
 Value = bool | int | float | str | list[Any] | dict[str, Any] | None
+WRITTEN = ("out", "preview", "scores", "tables", "tags")  # options that name what is written
 Options = dict[str, Value]  # of a data set or a budget; what takes them says which there are
 
 
@@ -50,6 +51,7 @@ class Command:
         settings: Records of settings by the name of the argument that takes them; their fields are options
             like the function's own arguments.
         forget: Options that are left out where the call is written down.
+        makes_folder: Whether its ``out`` is a folder.
     """
 
     function: Callable[..., None]
@@ -57,6 +59,7 @@ class Command:
     is_positional: bool = False
     settings: Mapping[str, type] = dataclasses.field(default_factory=dict)
     forget: tuple[str, ...] = ()
+    makes_folder: bool = False
 
     @property
     def own(self) -> dict[str, inspect.Parameter]:
@@ -66,7 +69,8 @@ class Command:
         return {name: one for name, one in parameters.items() if name not in hidden}
 
     def call(self, options: dict[str, Any]) -> None:
-        """Call the function with what was parsed."""
+        """Call the function with what was parsed, if what it writes can be written."""
+        self._insist_on_places(options)
         given = {
             name: _unfolded(one) if isinstance(one, dict) else one for name, one in options.items()
         }
@@ -78,6 +82,18 @@ class Command:
         if "typed" in inspect.signature(self.function).parameters:
             given["typed"] = self.typed(options)
         self.function(**given)
+
+    def _insist_on_places(self, options: Mapping[str, Any]) -> None:
+        """Refuse places that cannot be written before time is spent on what would go there."""
+        from skylobe.core import storage  # which help does not need
+
+        for name in WRITTEN:
+            found = options.get(name)
+            for path in found if isinstance(found, list | tuple) else [found]:
+                if path is not None and name == "out" and self.makes_folder:
+                    storage.insist_on_folder(Path(path))
+                elif path is not None:
+                    storage.insist_on_file(Path(path))
 
     def typed(self, options: Mapping[str, Any]) -> str:
         """Write a call as it is typed, without options that are as by default."""

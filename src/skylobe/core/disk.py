@@ -4,32 +4,40 @@ import contextlib
 import ctypes
 import errno
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from skylobe.core.errors import StorageError
+from skylobe.core.errors import SkylobeError, StorageError
+from skylobe.core.paths import cache_dir
 
 _HERE = -100  # AT_FDCWD of Linux: paths as they are
 _SWAP = 2  # RENAME_EXCHANGE of Linux, RENAME_SWAP of macOS
-_NEEDS_ROOM = "the disk is full; make room"
-_NEEDS_LEAVE = "the folder cannot be written; choose another"
 _REMEDIES = {
-    errno.ENOSPC: _NEEDS_ROOM,
-    errno.EDQUOT: "the disk quota is used up; make room",
-    errno.EFBIG: "the file is larger than this disk or process may hold; make room",
-    errno.EACCES: _NEEDS_LEAVE,
-    errno.EPERM: _NEEDS_LEAVE,
-    errno.EROFS: _NEEDS_LEAVE,
-    errno.ENOTDIR: "part of the path is a file, not a folder; choose another",
-    errno.EISDIR: "is a folder, not a file; choose another",
-    errno.ENAMETOOLONG: "the name is too long; choose another",
+    errno.ENOSPC: "the disk is full; make room,",
+    errno.EDQUOT: "the disk quota is used up; make room,",
+    errno.EFBIG: "the file is larger than this disk or process may hold; make room,",
+    errno.EIO: "the disk has an error of its own; have it looked at,",
+    errno.EACCES: "the folder cannot be written; let it be written,",
+    errno.EPERM: "the folder cannot be written; let it be written,",
+    errno.EROFS: "the disk is read-only; let it be written,",
+    errno.ENOTDIR: "part of the path is a file, not a folder; move it away,",
+    errno.EISDIR: "is a folder, not a file; move it away,",
+    errno.ENAMETOOLONG: "the name is too long; shorten it,",
+    errno.EMFILE: "too many files are open; allow more with ulimit -n,",
+    errno.ENFILE: "too many files are open; close other programs,",
 }
+_NUMBERED = re.compile(r"\(os error (\d+)\)")  # as libraries written in Rust put it
+# as numpy, astropy and torch put it, none of which says why a file was not written to its end
+_CUT_SHORT = re.compile(
+    r"\d+ requested and \d+ written|unexpected pos \d+ vs|Not enough space on disk"
+)
 
 
 @contextlib.contextmanager
 def refusals(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusals to write into one sentence.
+    """Turn the operating system's refusals to write, whatever library meets them, into one sentence.
 
     Args:
         path: What messages call the place.
@@ -39,15 +47,48 @@ def refusals(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        # where a file lies in the way of a folder the system says that it exists
-        in_the_way = error.errno == errno.EEXIST and not path.parent.is_dir()
-        code = errno.ENOTDIR if in_the_way else error.errno
-        if code not in _REMEDIES:
+    except Exception as error:
+        refused = refusal(path, error)
+        if refused is None:
             raise
-        raise StorageError(
-            f"{path}: {_REMEDIES[code]}, or set SKYLOBE_CACHE to another place."
-        ) from None
+        raise refused from None
+
+
+def refusal(path: Path, error: BaseException) -> StorageError | None:
+    """Give the sentence for a refusal to write; ``None`` for an error of another kind.
+
+    Args:
+        path: What messages call the place.
+        error: Of any library.
+    """
+    # where a file lies in the way of a folder the system says that it exists
+    in_the_way = isinstance(error, FileExistsError) and not path.parent.is_dir()
+    code = errno.ENOTDIR if in_the_way else _code_of(error)
+    if code is None:
+        return None
+    is_cached = path.absolute().is_relative_to(cache_dir().absolute())
+    otherwise = "or set SKYLOBE_CACHE to another place" if is_cached else "or choose another place"
+    return StorageError(f"{path}: {_REMEDIES[code]} {otherwise}.")
+
+
+@contextlib.contextmanager
+def called(path: Path, scratch: Path) -> Iterator[None]:
+    """Have refusals to write into a scratch folder speak of the place that it is for."""
+    try:
+        yield
+    except StorageError as error:
+        raise StorageError(str(error).replace(str(scratch), str(path))) from None
+
+
+def _code_of(error: BaseException) -> int | None:
+    """Number a refusal to write as the operating system does."""
+    if isinstance(error, SkylobeError):
+        return None
+    numbered = _NUMBERED.search(str(error))
+    code = getattr(error, "errno", None) or (int(numbered[1]) if numbered else None)
+    if code is None and _CUT_SHORT.search(str(error)):
+        code = errno.ENOSPC
+    return code if code in _REMEDIES else None
 
 
 def swap(one: Path, other: Path) -> bool:

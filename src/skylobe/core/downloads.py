@@ -15,7 +15,8 @@ import pooch
 from skylobe.core import locks
 from skylobe.core.disk import refusals
 from skylobe.core.errors import ChecksumError, UnavailableError
-from skylobe.core.storage import cache_dir, write_atomically
+from skylobe.core.paths import cache_dir
+from skylobe.core.storage import write_atomically
 
 TIMEOUT = 30  # seconds without an answer
 CHUNK = 1 << 20  # bytes

@@ -1,8 +1,16 @@
-"""Paths as people give them: names too long for any disk, and hidden files that systems leave."""
+"""Paths as people give them: names too long for any disk, hidden files that systems leave, the cache."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
+
+import pooch
+
+
+def cache_dir() -> Path:
+    """Name the folder of downloaded and derived data; it is not made here."""
+    return Path(os.environ.get("SKYLOBE_CACHE") or pooch.os_cache("skylobe"))
 
 
 def is_file(path: Path) -> bool:

@@ -1,7 +1,6 @@
 """Frozen dataclasses to plain containers for JSON, and back, with every value checked against its type."""
 
 import dataclasses
-import math
 import numbers
 import types
 import typing
@@ -101,16 +100,6 @@ def in_unit(value: Any, unit: str, name: str) -> Any:  # noqa: ANN401  (a number
             continue
         return tuple(found.tolist()) if getattr(found, "ndim", 0) else float(found)
     raise ConfigError(f"{name} is {value}; give it in {unit}.")
-
-
-def insist_on_positive(value: Any, name: str) -> None:  # noqa: ANN401  (a number or None)
-    """Refuse numbers that are no size; what is no number at all is refused by its type.
-
-    Raises:
-        ConfigError: If it is zero, negative, infinite or NaN.
-    """
-    if isinstance(value, numbers.Real) and not 0 < float(value) < math.inf:
-        raise ConfigError(f"{name} is {value}; give a number above 0.")
 
 
 def coerce(hint: Any, value: Any, name: str) -> Any:  # noqa: ANN401  (JSON values)

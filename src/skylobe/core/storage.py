@@ -1,11 +1,12 @@
-"""Where data and runs live, and how they are written: whole or not at all.
+"""How files and folders are written: whole or not at all.
 
-Nothing is created until asked for. ``SKYLOBE_CACHE`` names the cache folder. What is written is made in a
+Nothing is created until asked for. What is written is made in a
 scratch folder beside its place and put there in one step. A scratch folder is locked by its process; one
 that a killed process left goes when the next process of the same computer writes beside it.
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -19,9 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pooch
-
-from skylobe.core.disk import flush, flush_entry, refusals, swap
+from skylobe.core.disk import called, flush, flush_entry, refusals, swap
 from skylobe.core.locks import hold, leads_to
 
 # locks of another computer are not seen on every shared disk
@@ -30,9 +29,36 @@ _SCRATCH = re.compile(rf"\..*-{_HERE}-[a-z0-9_]{{8}}\.skylobe")
 _NEW, _OLD = "new", "old"  # in a scratch folder: what is made, and what it replaces in two steps
 
 
-def cache_dir() -> Path:
-    """Name the folder of downloaded and derived data; it is not made here."""
-    return Path(os.environ.get("SKYLOBE_CACHE") or pooch.os_cache("skylobe"))
+def insist_on_file(path: Path) -> None:
+    """Refuse a place where no file can be written, before time is spent on what would go there.
+
+    Raises:
+        StorageError: If it is a folder, or the folder that it would be in cannot be written.
+    """
+    with refusals(path):
+        if path.is_dir() or not path.name:
+            raise IsADirectoryError(errno.EISDIR, "")
+        _insist_on_room(path.absolute().parent)
+
+
+def insist_on_folder(folder: Path) -> None:
+    """Refuse a place where no folder can be made or written, as ``insist_on_file`` does.
+
+    Raises:
+        StorageError: If it is a file, or the folder that it would be in cannot be written.
+    """
+    with refusals(folder):
+        _insist_on_room(folder.absolute())
+
+
+def _insist_on_room(folder: Path) -> None:
+    """Look at the first folder on the way up that is there."""
+    there = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
+    if not there.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "")
+    if not os.access(there, os.W_OK):
+        is_fixed = hasattr(os, "statvfs") and os.statvfs(there).f_flag & os.ST_RDONLY
+        raise OSError(errno.EROFS if is_fixed else errno.EACCES, "")
 
 
 @contextlib.contextmanager
@@ -42,6 +68,7 @@ def write_atomically(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: If the disk is full or the folder cannot be written.
     """
+    insist_on_file(path)
     with refusals(path), _scratch(path) as scratch:
         # the suffix stays last: writers choose the format by it
         temporary = scratch / f"{_NEW}{path.suffix}"
@@ -71,6 +98,7 @@ def write_folder_atomically(folder: Path, *, keep: bool = False) -> Iterator[Pat
         StorageError: If the disk is full or the folder cannot be written.
     """
     folder = folder.resolve()
+    insist_on_folder(folder)
     if keep and folder.is_dir() and not _is_movable(folder):
         yield folder
         return
@@ -80,7 +108,8 @@ def write_folder_atomically(folder: Path, *, keep: bool = False) -> Iterator[Pat
             shutil.copytree(folder, new, symlinks=True, copy_function=_link)
         else:
             new.mkdir()
-        yield new
+        with called(folder, new):
+            yield new
         flush(new)
         if not folder.exists():
             new.rename(folder)

@@ -3,7 +3,7 @@
 import importlib
 
 from skylobe.core.errors import ConfigError
-from skylobe.core.storage import cache_dir
+from skylobe.core.paths import cache_dir
 from skylobe.experiments.registry import ROOMS, Name
 from skylobe.experiments.scale import Scale
 from skylobe.experiments.tables import Report, footing

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from skylobe.core.errors import ConfigError
+from skylobe.core.ranges import FROM_1, Checked, within
 from skylobe.learning.recipes import finetune_recipe
 from skylobe.learning.tuning_settings import FinetuneConfig
 
@@ -13,7 +14,7 @@ N_VIEWS: Literal[8] = 8  # at prediction, of every arm
 
 
 @dataclass(frozen=True)
-class Scale:
+class Scale(Checked):
     """The part of an experiment that is run.
 
     Args:
@@ -23,9 +24,9 @@ class Scale:
             limit.
     """
 
-    seeds: int = 10
+    seeds: int = within(FROM_1, 10)
     labels: tuple[int, ...] | None = None
-    max_images: int | None = None
+    max_images: int | None = within(FROM_1, None)
 
     def counts(self, known: Sequence[int]) -> list[int]:
         """Give the counts of labels to run.

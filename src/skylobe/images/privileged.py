@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from skylobe.core import storage
+from skylobe.core import paths, storage
 from skylobe.images.morphology import measure
 from skylobe.sky.rendering.ellipses import FWHM
 from skylobe.sky.rendering.groups import Groups, enlarged
@@ -51,7 +51,7 @@ def targets(groups: Groups, name: str, spans: Sequence[float] = (1.0,)) -> SpanT
 def _measured(groups: Groups, name: str, span: float) -> Targets:
     """Describe all sources as they are shown at a span, or read it from the cache."""
     shown = name if span == 1 else f"{name}-{span:g}"
-    kept = storage.cache_dir() / "privileged" / f"{shown}-{VERSION}.npy"
+    kept = paths.cache_dir() / "privileged" / f"{shown}-{VERSION}.npy"
     if not kept.exists():
         nearer = groups if span == 1 else enlarged(groups, np.full(len(groups), 1 / span))
         with groups.device:

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from skylobe.core.ranges import ABOVE_0, FROM_0, Checked, within
+
 
 @dataclass(frozen=True)
-class ScalingConfig:
+class ScalingConfig(Checked):
     """How physical pixels become image values between 0 and 1.
 
     Args:
@@ -19,7 +21,7 @@ class ScalingConfig:
     """
 
     method: Literal["clip", "asinh", "raw"] = "clip"
-    n_sigma: float = 3.0
+    n_sigma: float = within(FROM_0, 3.0)
     circular: bool = True
     quantise: bool = True
-    softening: float = 3.0
+    softening: float = within(ABOVE_0, 3.0)

@@ -1,6 +1,6 @@
 """What there is: versions, models, data sets, the cache, the device; or one model's card."""
 
-from skylobe.core import storage, version
+from skylobe.core import paths, version
 from skylobe.core.settings import to_dict
 from skylobe.images import datasets
 from skylobe.learning import card
@@ -20,6 +20,6 @@ def about(model: str | None = None) -> tuple[dict[str, str], str]:
     return version.versions() | {
         "models": ", ".join(shipped_models()) or "none",
         "data sets": ", ".join(datasets.NAMES),
-        "cache": str(storage.cache_dir()),
+        "cache": str(paths.cache_dir()),
         "device": best_device(),
     }, ""

@@ -17,6 +17,7 @@ from rich.progress import (
 from torch.utils.tensorboard import SummaryWriter
 
 from skylobe.core import storage
+from skylobe.core.disk import refusals
 from skylobe.learning.schedule import Plan
 
 Journal = Callable[[int, dict[str, float]], None]
@@ -37,19 +38,22 @@ def journal(folder: Path, step: int, *, active: bool) -> Iterator[Journal]:
         kept += [row for row in rows if int(row[0]) <= step]
     with storage.write_atomically(path) as temporary, temporary.open("w", newline="") as file:
         csv.writer(file).writerows(kept)
-    board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+    with refusals(folder):
+        board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
     with path.open("a", newline="", buffering=1) as file:
         writer = csv.writer(file)
 
         def write(step: int, values: dict[str, float]) -> None:
-            for name, value in values.items():
-                writer.writerow([step, name, f"{value:.6g}"])
-                board.add_scalar(name, value, step)
+            with refusals(folder):
+                for name, value in values.items():
+                    writer.writerow([step, name, f"{value:.6g}"])
+                    board.add_scalar(name, value, step)
 
         try:
             yield write
         finally:
-            board.close()
+            with refusals(folder):
+                board.close()
 
 
 @contextmanager

@@ -7,9 +7,11 @@ method they belong to is said by the field of ``PretrainConfig`` that holds them
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from skylobe.core.ranges import FROM_0, FROM_1, SHARE, Checked, within
+
 
 @dataclass(frozen=True)
-class MethodSettings:
+class MethodSettings(Checked):
     """Settings of one method; a field of this kind in ``PretrainConfig`` is the method's row.
 
     The method itself is the ``Objective`` in the file of that field's name in ``learning.methods``.
@@ -33,10 +35,10 @@ class ByolConfig(MethodSettings):
 
     title = "BYOL"
     against_collapse = "target_decay"
-    projector_hidden: int = 512
-    projection: int = 256
-    predictor_hidden: int = 512
-    target_decay: float = 0.996
+    projector_hidden: int = within(FROM_1, 512)
+    projection: int = within(FROM_1, 256)
+    predictor_hidden: int = within(FROM_1, 512)
+    target_decay: float = within(SHARE, 0.996)
     decay_schedule: Literal["constant", "cosine"] = "constant"
 
 
@@ -54,11 +56,11 @@ class VicregConfig(MethodSettings):
 
     title = "VICReg"
     against_collapse = "variance"
-    hidden: int = 1024
-    projection: int = 1024
-    similarity: float = 1.0
-    variance: float = 1.0
-    covariance: float = 0.04
+    hidden: int = within(FROM_1, 1024)
+    projection: int = within(FROM_1, 1024)
+    similarity: float = within(FROM_0, 1.0)
+    variance: float = within(FROM_0, 1.0)
+    covariance: float = within(FROM_0, 0.04)
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class LejepaConfig(MethodSettings):
 
     title = "LeJEPA"
     against_collapse = "regulariser"
-    hidden: int = 512
-    projection: int = 64
-    n_directions: int = 256
-    regulariser: float = 0.05
+    hidden: int = within(FROM_1, 512)
+    projection: int = within(FROM_1, 64)
+    n_directions: int = within(FROM_1, 256)
+    regulariser: float = within(SHARE, 0.05)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from skylobe.core import storage
+from skylobe.core import paths, storage
 from skylobe.core.fingerprints import fingerprint
 from skylobe.images import datasets
 from skylobe.images.image_set import ImageSet
@@ -122,7 +122,7 @@ def standard_measures(corpus: ImageSet, config: PretrainConfig) -> torch.Tensor:
     """
     images = corpus.images[image_rows(corpus)[:, 0]]
     crop = config.views.crop_pix
-    kept = storage.cache_dir() / "measures" / f"{fingerprint(images)[:16]}-{crop}.npy"
+    kept = paths.cache_dir() / "measures" / f"{fingerprint(images)[:16]}-{crop}.npy"
     if kept.exists():
         measures = torch.from_numpy(np.load(kept))
     else:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, fields
 from typing import Literal
 
 from skylobe.core.errors import ConfigError
+from skylobe.core.ranges import ABOVE_0, BELOW_1, FROM_0, FROM_1, PART, SEED, SHARE, Checked, within
 from skylobe.learning.method_settings import (
     ByolConfig,
     LejepaConfig,
@@ -14,7 +15,7 @@ from skylobe.models.settings import EncoderConfig
 
 
 @dataclass(frozen=True)
-class ViewConfig:
+class ViewConfig(Checked):
     """Random views of an image; defaults are Table 1 of the paper.
 
     Args:
@@ -38,33 +39,32 @@ class ViewConfig:
         small_width: Width of a small crop over that of a view.
     """
 
-    rotation: float = 360.0  # Paper, Table 1
-    crop_pix: int = 70  # Paper, Table 1
-    area: tuple[float, float] = (0.8, 1.0)  # Paper, Table 1
-    aspect: tuple[float, float] = (3 / 4, 4 / 3)
-    horizontal_flip: float = 0.5  # Paper, Table 1
-    vertical_flip: float = 0.5  # Paper, Table 1
+    rotation: float = within(FROM_0, 360.0)  # Paper, Table 1
+    crop_pix: int = within(FROM_1, 70)  # Paper, Table 1
+    area: tuple[float, float] = within(PART, (0.8, 1.0))  # Paper, Table 1
+    aspect: tuple[float, float] = within(ABOVE_0, (3 / 4, 4 / 3))
+    horizontal_flip: float = within(SHARE, 0.5)  # Paper, Table 1
+    vertical_flip: float = within(SHARE, 0.5)  # Paper, Table 1
     interpolation: Literal["nearest", "bilinear"] = "nearest"  # Paper, Section 2.3
-    jitter: float = 0.8  # Paper, Table 1
-    brightness: float = 0.4  # s = 0.5 of SimCLR's 0.8
-    contrast: float = 0.4  # s = 0.5 of SimCLR's 0.8
+    jitter: float = within(SHARE, 0.8)  # Paper, Table 1
+    brightness: float = within(FROM_0, 0.4)  # s = 0.5 of SimCLR's 0.8
+    contrast: float = within(FROM_0, 0.4)  # s = 0.5 of SimCLR's 0.8
     clip: bool = False
-    blur: float = 0.1  # Paper, Table 1
-    blur_sigma: tuple[float, float] = (0.1, 2.0)
-    blur_width: int = 7
-    width_pix: int | None = None
-    n_small: int = 0
-    small_area: tuple[float, float] = (0.3, 0.7)
-    small_width: float = 0.5
+    blur: float = within(SHARE, 0.1)  # Paper, Table 1
+    blur_sigma: tuple[float, float] = within(FROM_0, (0.1, 2.0))
+    blur_width: int = within(FROM_1, 7)
+    width_pix: int | None = within(FROM_1, None)
+    n_small: int = within(FROM_0, 0)
+    small_area: tuple[float, float] = within(PART, (0.3, 0.7))
+    small_width: float = within(PART, 0.5)
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot be drawn from."""
-        if not 0 < self.area[0] <= self.area[1] <= 1:
-            raise ConfigError(f"views.area is {self.area}; give two shares of 1 in rising order.")
-        if not 0 < self.aspect[0] <= self.aspect[1]:
-            raise ConfigError(f"views.aspect is {self.aspect}; give two ratios in rising order.")
-        if not 0 <= self.blur_sigma[0] <= self.blur_sigma[1]:
-            raise ConfigError(f"views.blur_sigma is {self.blur_sigma}; give two widths, rising.")
+        super().__post_init__()
+        for name in ("area", "aspect", "blur_sigma", "small_area"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ConfigError(f"views.{name} is {(low, high)}; give two numbers, rising.")
         if self.blur_width % 2 == 0:
             raise ConfigError(f"views.blur_width is {self.blur_width}; give an odd number.")
 
@@ -73,7 +73,7 @@ SUPERVISED_VIEWS = ViewConfig(area=(0.9, 1.0), jitter=0.0, blur=0.0)  # Paper, T
 
 
 @dataclass(frozen=True)
-class Stage:
+class Stage(Checked):
     """A part of the training at one width of the views.
 
     Args:
@@ -81,12 +81,12 @@ class Stage:
         width_pix: Pixels. Width of the views.
     """
 
-    until: float
-    width_pix: int
+    until: float = within(PART)
+    width_pix: int = within(FROM_1)
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(Checked):
     """The loop: optimiser, schedule, precision, bookkeeping.
 
     Args:
@@ -110,26 +110,26 @@ class TrainConfig:
         seed: Of weights, order and views.
     """
 
-    epochs: float = 500  # Paper, Table 3
-    batch_size: int = 1024  # Paper, Table 3
-    lr: float = 0.2  # Paper, Table 3
-    momentum: float = 0.9
-    weight_decay: float = 1.5e-6  # Paper, Table 3
-    warmup_epochs: float = 10  # Paper, Table 3
+    epochs: float = within(ABOVE_0, 500)  # Paper, Table 3
+    batch_size: int = within(FROM_1, 1024)  # Paper, Table 3
+    lr: float = within(ABOVE_0, 0.2)  # Paper, Table 3
+    momentum: float = within(BELOW_1, 0.9)
+    weight_decay: float = within(FROM_0, 1.5e-6)  # Paper, Table 3
+    warmup_epochs: float = within(FROM_0, 10)  # Paper, Table 3
     stages: tuple[Stage, ...] = ()
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     channels_last: bool = True
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
-    devices: int = 1
+    devices: int = within(FROM_1, 1)
     batch_statistics: Literal["local", "synchronised"] = "local"
     compile: bool | None = None
-    window: int | None = None
-    checkpoint_minutes: float = 5.0
-    seed: int = 0
+    window: int | None = within(FROM_1, None)
+    checkpoint_minutes: float = within(FROM_0, 5.0)
+    seed: int = within(SEED, 0)
 
 
 @dataclass(frozen=True)
-class MonitorConfig:
+class MonitorConfig(Checked):
     """What is watched during pre-training.
 
     Args:
@@ -140,14 +140,14 @@ class MonitorConfig:
             length √D, falls below this: the network has collapsed.
     """
 
-    every: float = 0.1
+    every: float = within(SHARE, 0.1)
     n_views: Literal[1, 8] = 1
-    neighbours: int = 10
-    min_spread: float = 0.01
+    neighbours: int = within(FROM_1, 10)
+    min_spread: float = within(FROM_0, 0.01)
 
 
 @dataclass(frozen=True)
-class PretrainConfig:
+class PretrainConfig(Checked):
     """Everything that defines a pre-training run.
 
     Args:
@@ -169,19 +169,20 @@ class PretrainConfig:
     """
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
-    softening: float | None = None
+    softening: float | None = within(ABOVE_0, None)
     views: ViewConfig = field(default_factory=ViewConfig)
-    grid_pix: int | None = None
+    grid_pix: int | None = within(FROM_1, None)
     method: str = "byol"
     byol: ByolConfig = field(default_factory=ByolConfig)
     vicreg: VicregConfig = field(default_factory=VicregConfig)
     lejepa: LejepaConfig = field(default_factory=LejepaConfig)
-    morphology_weight: float = 0.0
+    morphology_weight: float = within(FROM_0, 0.0)
     train: TrainConfig = field(default_factory=TrainConfig)
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
 
     def __post_init__(self) -> None:
         """Refuse a method that has no field."""
+        super().__post_init__()
         if not isinstance(getattr(self, self.method, None), MethodSettings):
             names = [one.name for one in fields(self)]
             known = [one for one in names if isinstance(getattr(self, one), MethodSettings)]

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from skylobe.core.errors import ConfigError
+from skylobe.core.ranges import ABOVE_0, BELOW_1, FROM_0, FROM_1, PART, SEED, Checked, within
 from skylobe.learning.settings import SUPERVISED_VIEWS, ViewConfig
 
 
 @dataclass(frozen=True)
-class FinetuneConfig:
+class FinetuneConfig(Checked):
     """Everything that defines a training with labels; the defaults are Table 4 of the paper.
 
     Args:
@@ -42,34 +43,29 @@ class FinetuneConfig:
     Source: paper, Section 2.6.2 and Tables 2 and 4.
     """
 
-    n_blocks: int | None = None
+    n_blocks: int | None = within(FROM_0, None)
     cached: bool = False
-    layer_decay: float = 0.75  # Paper, Table 4
+    layer_decay: float = within(PART, 0.75)  # Paper, Table 4
     init: Literal["model", "random"] = "model"
     head: Literal["linear", "mlp"] = "linear"
     optimiser: Literal["adamw", "sgd"] = "adamw"  # Paper, Table 4
-    lr: float = 0.001  # Paper, Table 4
-    weight_decay: float = 0.005  # Paper, Table 4
-    batch_size: int = 64  # Paper, Table 4
-    epochs: float = 300  # Paper, Table 4
-    label_smoothing: float = 0.0
+    lr: float = within(ABOVE_0, 0.001)  # Paper, Table 4
+    weight_decay: float = within(FROM_0, 0.005)  # Paper, Table 4
+    batch_size: int = within(FROM_1, 64)  # Paper, Table 4
+    epochs: float = within(ABOVE_0, 300)  # Paper, Table 4
+    label_smoothing: float = within(BELOW_1, 0.0)
     class_weights: Literal["equal", "balanced"] = "equal"
-    validation_share: float = 0.0
-    patience: int | None = None
+    validation_share: float = within(BELOW_1, 0.0)
+    patience: int | None = within(FROM_1, None)
     views: ViewConfig = SUPERVISED_VIEWS
     n_views: Literal[1, 8] = 1
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
-    seed: int = 0
+    seed: int = within(SEED, 0)
 
     def __post_init__(self) -> None:
         """Refuse settings that contradict each other."""
-        if self.n_blocks is not None and self.n_blocks < 0:
-            raise ConfigError(f"n_blocks is {self.n_blocks}; give 0 or more, or null for all.")
-        if not 0 < self.layer_decay <= 1:
-            raise ConfigError(f"layer_decay is {self.layer_decay}; give a factor above 0, up to 1.")
-        if not 0 <= self.validation_share < 1:
-            raise ConfigError(f"validation_share is {self.validation_share}; give 0 to below 1.")
+        super().__post_init__()
         if self.patience is not None and self.validation_share == 0:
             raise ConfigError("patience needs a validation_share, such as 0.2, to stop by.")
         if self.init == "random" and self.n_blocks is not None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from skylobe.core.errors import ConfigError
+from skylobe.core.ranges import ABOVE_0, FINITE, FROM_1, Checked, within
 from skylobe.images.scaling import ScalingConfig
 
 N_VIEWS = 8  # quarter turns of an image and of its mirror image
@@ -11,7 +12,7 @@ DEFAULT_MODEL = "skylobe-base"  # shipped, and taken where none is named
 
 
 @dataclass(frozen=True)
-class Preprocessing:
+class Preprocessing(Checked):
     """All that turns a cut-out into what the encoder sees; it travels with the weights.
 
     Args:
@@ -30,26 +31,25 @@ class Preprocessing:
     """
 
     survey: str = "VLA FIRST"
-    pixel_scale: float = 1.8
-    image_scale: float = 1.8
-    beam: float = 5.4
-    crop_pix: int = 70
-    mean: float = 0.0
-    std: float = 1.0
+    pixel_scale: float = within(ABOVE_0, 1.8)
+    image_scale: float = within(ABOVE_0, 1.8)
+    beam: float = within(ABOVE_0, 5.4)
+    crop_pix: int = within(FROM_1, 70)
+    mean: float = within(FINITE, 0.0)
+    std: float = within(ABOVE_0, 1.0)
     scaling: ScalingConfig = field(default_factory=ScalingConfig)
-    softening: float | None = None
-    spans: tuple[float, ...] = (1.0,)
+    softening: float | None = within(ABOVE_0, None)
+    spans: tuple[float, ...] = within(ABOVE_0, (1.0,))
 
     def __post_init__(self) -> None:
-        """Refuse a stretch that divides by nothing, and angles that are none."""
-        if not 1 <= len(self.spans) <= N_VIEWS or not all(one > 0 for one in self.spans):
+        """Refuse angles that are none, or more than there are views."""
+        super().__post_init__()
+        if not 1 <= len(self.spans) <= N_VIEWS:
             raise ConfigError(f"spans is {self.spans}; give 1 to {N_VIEWS} factors above 0.")
-        if self.softening is not None and not self.softening > 0:
-            raise ConfigError(f"softening is {self.softening}; give a value above 0, or null.")
 
 
 @dataclass(frozen=True)
-class EncoderConfig:
+class EncoderConfig(Checked):
     """A residual network for small one-channel images.
 
     Args:
@@ -60,11 +60,12 @@ class EncoderConfig:
 
     depth: Literal[14, 18, 34] = 18
     stem: Literal["paper", "fast"] = "paper"
-    width: int = 64
+    width: int = within(FROM_1, 64)
 
     def __post_init__(self) -> None:
         """Refuse widths for which the CPU's channels-last convolutions overwrite foreign memory."""
-        if self.width < 8 or self.width % 8:
+        super().__post_init__()
+        if self.width % 8:
             raise ConfigError(f"encoder.width is {self.width}; give a multiple of 8.")
 
 

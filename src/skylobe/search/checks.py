@@ -9,6 +9,7 @@ from astropy.units import Quantity
 from numpy.typing import NDArray
 
 from skylobe.core.errors import ConfigError
+from skylobe.core.ranges import COSINE, FROM_0, FROM_1, insist
 from skylobe.search.answers import add_facts
 from skylobe.search.store import SourceIndex
 from skylobe.search.unusual import SAME_SOURCE, nearest_others
@@ -33,8 +34,10 @@ def duplicates(
         One row per pair, most similar first: both ids, distance, similarity, position and labels.
 
     Raises:
-        ConfigError: If no source has a position.
+        ConfigError: If no source has a position, or a number is none of its kind.
     """
+    insist(radius, "radius", FROM_0)
+    insist(similarity, "similarity", COSINE)
     places = index.positions
     known = np.flatnonzero(np.isfinite(places.ra.deg) & np.isfinite(places.dec.deg))
     if not len(known):
@@ -74,8 +77,9 @@ def outliers(
     Raises:
         ConfigError: If a number is not positive.
     """
-    if n < 1 or n_neighbours < 1:
-        raise ConfigError(f"n is {n} and n_neighbours {n_neighbours}; give one or more.")
+    insist(n, "n", FROM_1)
+    insist(n_neighbours, "n_neighbours", FROM_1)
+    insist(same_source, "same_source", FROM_0)
     sound = np.setdiff1d(np.arange(len(index)), index.damaged)
     near = [
         nearest_others(index, part, n_neighbours, same_source=same_source)[1]

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from skylobe.core import disk
 from skylobe.core.errors import DataError
 from skylobe.search.filters import Kind
 
@@ -15,10 +17,12 @@ HEAVY = ("vector", "thumbnail")
 
 @contextmanager
 def reading(place: str) -> Iterator[None]:
-    """Turn the store's many errors into one sentence."""
+    """Turn the store's many errors into one sentence: of the disk, or of what lies there."""
     try:
         yield
     except (OSError, ValueError, RuntimeError, pa.ArrowException) as error:
+        if (refused := disk.refusal(Path(place), error)) is not None:
+            raise refused from None
         reason = " ".join(str(error).split())[:100]
         raise DataError(
             f"{place}: part of the index cannot be read ({reason}); build it again with "

@@ -8,7 +8,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from skylobe.core import storage
+from skylobe.core import paths, storage
 from skylobe.core.errors import DataError
 from skylobe.core.extras import optional
 
@@ -35,7 +35,7 @@ def fetch_beside(address: str, table: str) -> Path:
         MissingExtraError: If Lance is not installed.
     """
     key = hashlib.sha256(address.encode()).hexdigest()[:16]
-    folder = storage.cache_dir() / "indexes" / key
+    folder = paths.cache_dir() / "indexes" / key
     files = optional("lance.file")
     try:
         session = files.LanceFileSession(address)

@@ -1,10 +1,11 @@
 """Settings of a search: what a query may be, which sources may answer, where images are fetched."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from skylobe.core.ranges import ABOVE_0, FROM_0, SEED, Checked, within
 from skylobe.sky.settings import ARCSEC, DEGREES, ServiceSettings
 
 
@@ -24,9 +25,9 @@ class WaySettings(ServiceSettings):
 
     model: str | None = None
     survey: str | None = None
-    size: float = field(default=270.0, metadata=ARCSEC)
+    size: float = within(ABOVE_0, 270.0, ARCSEC)
     resolve: bool = False
-    same_source: float = field(default=10.0, metadata=ARCSEC)
+    same_source: float = within(FROM_0, 10.0, ARCSEC)
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,14 @@ class SearchSettings(WaySettings):
 
     where: str | None = None
     cone: str | None = None
-    cone_radius: float = field(default=1.0, metadata=DEGREES)
-    sizes: tuple[float, float] | None = field(default=None, metadata=ARCSEC)
+    cone_radius: float = within(ABOVE_0, 1.0, DEGREES)
+    sizes: tuple[float, float] | None = within(FROM_0, None, ARCSEC)
     n_views: Literal[1, 8] = 8
     embeddings: Path | None = None
 
 
 @dataclass(frozen=True)
-class MapSettings:
+class MapSettings(Checked):
     """What is drawn of a map, and how the map is made.
 
     Args:
@@ -86,4 +87,4 @@ class MapSettings:
     again: bool = False
     read: Sequence[str] = ("size_arcsec",)
     model: str | None = None
-    seed: int = 0
+    seed: int = within(SEED, 0)

@@ -9,17 +9,27 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from skylobe.core.errors import ConfigError
-from skylobe.core.settings import insist_on_positive
+from skylobe.core.ranges import (
+    ABOVE_0,
+    FINITE,
+    FROM_0,
+    FROM_1,
+    SEED,
+    SHARE,
+    Checked,
+    insist,
+    within,
+)
 
 Depth = Literal["float32", "float16"]
 NoiseKind = Literal["beam", "blank_sky"]
 BeamAxes = tuple[float, float, float]  # major and minor axis in arcsec, position angle in degrees
-ARCSEC, DEGREES = {"unit": "arcsec"}, {"unit": "deg"}  # of fields that take a Quantity too
+ARCSEC, DEGREES = "arcsec", "deg"  # of fields that take a Quantity too
 EVALUATED = ("mirabest", "first_galaxies", "frdeep")  # sets whose sources nothing is trained on
 
 
 @dataclass(frozen=True)
-class ServiceSettings:
+class ServiceSettings(Checked):
     """Where pixels come from.
 
     Args:
@@ -43,17 +53,13 @@ class CutoutSettings(ServiceSettings):
         min_finite: Share of the pixels that must be measured.
     """
 
-    pixel_scale: float | None = field(default=None, metadata=ARCSEC)
+    pixel_scale: float | None = within(ABOVE_0, None, ARCSEC)
     resolve: bool = False
-    min_finite: float = 0.5
-
-    def __post_init__(self) -> None:
-        """Refuse a pixel scale that is none."""
-        insist_on_positive(self.pixel_scale, "pixel_scale")
+    min_finite: float = within(SHARE, 0.5)
 
 
 @dataclass(frozen=True)
-class SelectionSettings:
+class SelectionSettings(Checked):
     """Which sources of a list a corpus shows.
 
     Args:
@@ -64,13 +70,13 @@ class SelectionSettings:
             be trained on.
     """
 
-    size_cut: float | None = field(default=None, metadata=ARCSEC)
-    duplicates: float = field(default=10.0, metadata=ARCSEC)
+    size_cut: float | None = within(FROM_0, None, ARCSEC)
+    duplicates: float = within(FROM_0, 10.0, ARCSEC)
     exclude: Sequence[str] = EVALUATED
 
 
 @dataclass(frozen=True)
-class CorpusSettings:
+class CorpusSettings(Checked):
     """What all rows of a corpus share.
 
     Args:
@@ -84,23 +90,24 @@ class CorpusSettings:
     """
 
     survey: str
-    width_pix: int
-    pixel_scale: float
+    width_pix: int = within(FROM_1)
+    pixel_scale: float = within(ABOVE_0)
     depth: Depth = "float32"
     rendered: bool = False
     made_by: str = ""
 
     def __post_init__(self) -> None:
         """Refuse fields that cannot be stored."""
-        if self.width_pix < 2 or not self.pixel_scale > 0 or self.depth not in get_args(Depth):
+        super().__post_init__()
+        if self.width_pix < 2 or self.depth not in get_args(Depth):
             raise ConfigError(
                 f"A corpus of {self.width_pix} pixels of {self.pixel_scale}″ in {self.depth}: give 2 "
-                "pixels or more, a positive scale, and float32 or float16."
+                "pixels or more, and float32 or float16."
             )
 
 
 @dataclass(frozen=True)
-class FillConfig:
+class FillConfig(Checked):
     """How hard a service is asked, and what is done when it fails.
 
     Args:
@@ -117,20 +124,20 @@ class FillConfig:
         seed: Of the scatter of waits.
     """
 
-    concurrency: int = 4
-    per_second: float = 10.0
-    attempts: int = 5
-    backoff: float = 1.0
-    longest_wait: float = 60.0
-    batch_size: int = 256
-    batch_seconds: float = 60.0
-    least_finite: float = 0.5
-    give_up_after: int = 50
-    seed: int = 0
+    concurrency: int = within(FROM_1, 4)
+    per_second: float = within(ABOVE_0, 10.0)
+    attempts: int = within(FROM_1, 5)
+    backoff: float = within(FROM_0, 1.0)
+    longest_wait: float = within(FROM_0, 60.0)
+    batch_size: int = within(FROM_1, 256)
+    batch_seconds: float = within(FROM_0, 60.0)
+    least_finite: float = within(SHARE, 0.5)
+    give_up_after: int = within(FROM_1, 50)
+    seed: int = within(SEED, 0)
 
 
 @dataclass(frozen=True)
-class RenderConfig:
+class RenderConfig(Checked):
     """Geometry of the picture, noise, and how far components are perturbed.
 
     Args:
@@ -151,26 +158,23 @@ class RenderConfig:
         ConfigError: If a width, scale, beam or deviation is impossible.
     """
 
-    width_pix: int = 150
-    pixel_scale: float = 1.8
-    beam: float | BeamAxes = 5.4
+    width_pix: int = within(FROM_1, 150)
+    pixel_scale: float = within(ABOVE_0, 1.8)
+    beam: float | BeamAxes = within(FINITE, 5.4)
     noise: NoiseKind | None = "beam"
-    rms: float | None = None
-    sidelobes: float = 0.0
-    flux_jitter: float = 0.0
-    size_jitter: float = 0.0
-    position_jitter: float = 0.0
-    angle_jitter: float = 0.0
+    rms: float | None = within(FROM_0, None)
+    sidelobes: float = within(FROM_0, 0.0)
+    flux_jitter: float = within(FROM_0, 0.0)
+    size_jitter: float = within(FROM_0, 0.0)
+    position_jitter: float = within(FROM_0, 0.0)
+    angle_jitter: float = within(FROM_0, 0.0)
 
     def __post_init__(self) -> None:
         """Refuse what no picture has."""
-        if self.width_pix < 1 or not min(self.pixel_scale, *self.beam_axes[:2]) > 0:
-            raise ConfigError("Rendering needs a width, a pixel scale and a beam above 0.")
+        super().__post_init__()
+        insist(self.beam_axes[:2], "beam", ABOVE_0)
         if self.noise not in (None, *get_args(NoiseKind)):
             raise ConfigError(f"There is no noise {self.noise!r}; choose beam, blank_sky or None.")
-        jitters = (self.flux_jitter, self.size_jitter, self.position_jitter, self.angle_jitter)
-        if min(*jitters, self.sidelobes, self.rms or 0) < 0:
-            raise ConfigError("Noise, stripes and perturbations are deviations; give 0 or more.")
 
     @property
     def beam_axes(self) -> BeamAxes:
@@ -188,13 +192,9 @@ class CorpusFetch(SelectionSettings, ServiceSettings):
         fill: How hard the service is asked, and what is done when it fails.
     """
 
-    pixel_scale: float | None = field(default=None, metadata=ARCSEC)
+    pixel_scale: float | None = within(ABOVE_0, None, ARCSEC)
     retry_failed: bool = False
     fill: FillConfig = field(default_factory=FillConfig)
-
-    def __post_init__(self) -> None:
-        """Refuse a pixel scale that is none."""
-        insist_on_positive(self.pixel_scale, "pixel_scale")
 
 
 @dataclass(frozen=True)
@@ -212,10 +212,10 @@ class CorpusDrawing(SelectionSettings):
         seed: Of noise and perturbation.
     """
 
-    size_cut: float | None = field(default=25.0, metadata=ARCSEC)
+    size_cut: float | None = within(FROM_0, 25.0, ARCSEC)
     components: Path | None = None
     layout: str = "first"
-    component_beam: BeamAxes | None = None
-    realisations: int = 1
+    component_beam: BeamAxes | None = within(FINITE, None)
+    realisations: int = within(FROM_1, 1)
     depth: Depth = "float16"
-    seed: int = 0
+    seed: int = within(SEED, 0)

@@ -12,8 +12,9 @@ from astropy.table import Table
 
 from skylobe.core.errors import ConfigError
 from skylobe.core.paths import located
+from skylobe.core.ranges import ABOVE_0, insist
 from skylobe.core.results import Results
-from skylobe.core.settings import coerce, in_unit, insist_on_positive
+from skylobe.core.settings import coerce, in_unit
 from skylobe.images.image_set import ImageSet
 
 NAMES = ("mirabest", "first_galaxies", "frdeep", "mightee", "rgz", "rgz_rendered")
@@ -56,7 +57,7 @@ def load(
     where = None if root is None else Path(root)
     if "pixel_scale" in options:
         options["pixel_scale"] = in_unit(options["pixel_scale"], "arcsec", "pixel_scale")
-        insist_on_positive(options["pixel_scale"], "pixel_scale")
+        insist(options["pixel_scale"], "pixel_scale", ABOVE_0)
     if isinstance(what, ImageSet):
         return _part_of(what, split, options)
     if isinstance(what, str | Path):

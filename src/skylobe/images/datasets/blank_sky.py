@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from skylobe.core import downloads, storage
+from skylobe.core import downloads, paths, storage
 from skylobe.core.errors import DataError
 from skylobe.images.datasets import frdeep
 from skylobe.images.files import read_image
@@ -36,7 +36,7 @@ def patches(root: Path | None = None, *, width_pix: int = 64) -> PatchNoise:
         UnavailableError: If neither set of pictures is complete.
         DataError: If no picture has a blank window that wide.
     """
-    cached = storage.cache_dir() / "blank_sky" / f"{width_pix}.npy"
+    cached = paths.cache_dir() / "blank_sky" / f"{width_pix}.npy"
     if not cached.exists():
         found = blank_patches(_pictures(root), width_pix)
         with storage.write_atomically(cached) as path, path.open("wb") as file:

@@ -18,7 +18,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
-from skylobe.core import downloads, storage
+from skylobe.core import downloads, paths, storage
 from skylobe.images.datasets import evaluated, first_catalogue, labelled_fields, rgz
 from skylobe.images.datasets.labelled_fields import read_columns
 from skylobe.sky.corpus.exclusion import Exclusion
@@ -62,7 +62,7 @@ def load(root: Path | None = None) -> FirstGroups:
     Raises:
         UnavailableError: If one of the catalogues is not here.
     """
-    cached = storage.cache_dir() / "first_groups" / f"{VERSION}.npz"
+    cached = paths.cache_dir() / "first_groups" / f"{VERSION}.npz"
     noted = cached.with_suffix(".json")
     if not (cached.exists() and noted.exists()):
         components, forbidden = first_catalogue.components(root), exclusion(root)

@@ -15,7 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from skylobe.core import downloads, storage
+from skylobe.core import downloads, paths, storage
 from skylobe.core.errors import ConfigError, DataError
 from skylobe.images.datasets import corpora, evaluated
 from skylobe.images.image_set import ImageSet
@@ -131,7 +131,7 @@ def fetch(
     size_cut = choice.get("size_cut", SIZE_CUT)
     survey = surveys.get("first")
     settings = CorpusSettings(survey.title, WIDTH_PIX, PIXEL_SCALE)
-    folder = storage.cache_dir() / "rgz" / ("all" if size_cut is None else f"{size_cut:g}")
+    folder = paths.cache_dir() / "rgz" / ("all" if size_cut is None else f"{size_cut:g}")
     corpus = Corpus.create(folder, settings, exclusion)
     counts = fill(
         corpus,

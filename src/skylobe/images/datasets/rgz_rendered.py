@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from astropy.coordinates import SkyCoord
 
-from skylobe.core import storage
+from skylobe.core import paths
 from skylobe.core.errors import ConfigError
 from skylobe.images.datasets import blank_sky, corpora, evaluated, first_catalogue, rgz
 from skylobe.images.image_set import ImageSet
@@ -94,7 +94,7 @@ def _drawn(
     """Name the corpus of one beam, drawn to its end."""
     settings = asdict(config) | {"sources": n_sources, "realisations": realisations, "seed": seed}
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
-    folder = storage.cache_dir() / "rgz_rendered" / key
+    folder = paths.cache_dir() / "rgz_rendered" / key
     exclusion = evaluated.exclusion(root=root)
     sources = _some(rgz.select(exclusion, root).sources, n_sources)
     made = CorpusSettings(

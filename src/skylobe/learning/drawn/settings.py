@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from skylobe.core.errors import ConfigError
+from skylobe.core.ranges import ABOVE_0, BELOW_1, FROM_0, FROM_1, SEED, SHARE, Checked, within
 from skylobe.core.settings import from_dict
 from skylobe.learning.method_settings import LejepaConfig
 from skylobe.models.settings import EncoderConfig
@@ -11,7 +12,7 @@ from skylobe.sky.rendering.view_settings import DrawConfig
 
 
 @dataclass(frozen=True)
-class DrawnConfig:
+class DrawnConfig(Checked):
     """Everything that defines a training on drawn views.
 
     Args:
@@ -39,23 +40,24 @@ class DrawnConfig:
     encoder: EncoderConfig = field(default_factory=lambda: EncoderConfig(stem="fast"))
     lejepa: LejepaConfig = field(default_factory=LejepaConfig)
     draw: DrawConfig = field(default_factory=DrawConfig)
-    target_weight: float = 2.0
-    rgz_share: float = 0.5
-    rich_share: float = 0.25
-    batch_size: int = 128
-    lr: float = 0.1
-    warmup_steps: int = 200
-    cool_from: int | None = None
-    cool_steps: int = 1000
-    momentum: float = 0.9
-    weight_decay: float = 1e-4
+    target_weight: float = within(FROM_0, 2.0)
+    rgz_share: float = within(SHARE, 0.5)
+    rich_share: float = within(SHARE, 0.25)
+    batch_size: int = within(FROM_1, 128)
+    lr: float = within(ABOVE_0, 0.1)
+    warmup_steps: int = within(FROM_0, 200)
+    cool_from: int | None = within(FROM_0, None)
+    cool_steps: int = within(FROM_1, 1000)
+    momentum: float = within(BELOW_1, 0.9)
+    weight_decay: float = within(FROM_0, 1e-4)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    seed: int = 0
+    seed: int = within(SEED, 0)
     start: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse shares that are none."""
-        if min(self.rgz_share, self.rich_share) < 0 or self.rgz_share + self.rich_share > 1:
+        """Refuse shares of more than there is."""
+        super().__post_init__()
+        if self.rgz_share + self.rich_share > 1:
             raise ConfigError("rgz_share and rich_share are shares of a batch; lower them.")
 
     def rate_at(self, step: int) -> float:

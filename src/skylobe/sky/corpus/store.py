@@ -20,6 +20,7 @@ from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
 from skylobe.core import locks, storage
+from skylobe.core.disk import refusals
 from skylobe.core.errors import ConfigError, DataError
 from skylobe.core.extras import optional
 from skylobe.sky.corpus.exclusion import Exclusion
@@ -97,6 +98,7 @@ class Corpus:
         Raises:
             DataError: If a field has another shape, shows an excluded source, or a row was accepted
                 before.
+            StorageError: If they cannot be written.
         """
         if len(rows) == 0:
             return
@@ -111,8 +113,15 @@ class Corpus:
         if "accepted" in known.values() or len(set(rows.ids.tolist())) < len(rows):
             twice = next((i for i, s in known.items() if s == "accepted"), rows.ids[0])
             raise DataError(f"{self.folder}: {twice} would be in it twice; leave it out.")
-        table = tabulate(rows, self.settings)
-        if known:
+        with refusals(self.folder):
+            self._write(tabulate(rows, self.settings), anew=not known)
+
+    def _write(self, table: pa.Table, *, anew: bool) -> None:
+        """Add rows that are all new, or put some in the place of others."""
+        if anew:
+            mode = "append" if self._is_begun else "create"
+            self._lance.write_dataset(table, self._path, mode=mode, data_storage_version=FORMAT)
+        else:
             (
                 self._table()
                 .merge_insert("id")
@@ -120,9 +129,6 @@ class Corpus:
                 .when_not_matched_insert_all()
                 .execute(table)
             )
-        else:
-            mode = "append" if self._is_begun else "create"
-            self._lance.write_dataset(table, self._path, mode=mode, data_storage_version=FORMAT)
 
     def ids(self, status: Status | None = None) -> NDArray[np.str_]:
         """List the rows' names, of one status or all."""
@@ -200,9 +206,10 @@ class Corpus:
     def compact(self) -> None:
         """Join the pieces that many small batches leave behind, and drop what no row needs."""
         if self._is_begun:
-            table = self._table()
-            table.optimize.compact_files(target_rows_per_fragment=PIECE)
-            table.cleanup_old_versions()
+            with refusals(self.folder):
+                table = self._table()
+                table.optimize.compact_files(target_rows_per_fragment=PIECE)
+                table.cleanup_old_versions()
 
     @property
     def _path(self) -> Path:

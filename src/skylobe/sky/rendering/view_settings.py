@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from skylobe.core.errors import ConfigError
+from skylobe.core.ranges import ABOVE_0, FROM_0, FROM_1, PART, SHARE, Checked, within
 from skylobe.sky.rendering.view_grids import FINEST_PIX
 
 
 @dataclass(frozen=True)
-class DrawConfig:
+class DrawConfig(Checked):
     """Draws of a view; every view of every step has its own.
 
     Args:
@@ -37,35 +38,33 @@ class DrawConfig:
         ConfigError: If a range is not in rising order, or a share is not between 0 and 1.
     """
 
-    shift: float = 8.0
-    zoom: tuple[float, float] = (0.85, 1.3)
-    aspect: float = 0.04
-    position_jitter: float = 0.4
-    flux_jitter: float = 0.15
-    size_jitter: float = 0.15
-    angle_jitter: float = 5.0
-    sharp: tuple[float, float] = (3.0, 12.0)
-    usual: float = 5.6
-    usual_share: float = 0.6
-    coarse: tuple[float, float] = (12.0, 50.0)
-    coarse_both: float = 0.15
-    coarse_one: float = 0.15
-    roundness: float = 0.6
-    level: tuple[float, float] = (0.06, 1.0)
-    least_contrast: float = 6.0
-    patch_share: float = 0.7
-    view_pix: int = FINEST_PIX
-    spans: tuple[float, ...] = (0.7, 1.0, 1.5, 2.0)
+    shift: float = within(FROM_0, 8.0)
+    zoom: tuple[float, float] = within(ABOVE_0, (0.85, 1.3))
+    aspect: float = within(FROM_0, 0.04)
+    position_jitter: float = within(FROM_0, 0.4)
+    flux_jitter: float = within(FROM_0, 0.15)
+    size_jitter: float = within(FROM_0, 0.15)
+    angle_jitter: float = within(FROM_0, 5.0)
+    sharp: tuple[float, float] = within(ABOVE_0, (3.0, 12.0))
+    usual: float = within(ABOVE_0, 5.6)
+    usual_share: float = within(SHARE, 0.6)
+    coarse: tuple[float, float] = within(ABOVE_0, (12.0, 50.0))
+    coarse_both: float = within(SHARE, 0.15)
+    coarse_one: float = within(SHARE, 0.15)
+    roundness: float = within(PART, 0.6)
+    level: tuple[float, float] = within(ABOVE_0, (0.06, 1.0))
+    least_contrast: float = within(FROM_0, 6.0)
+    patch_share: float = within(SHARE, 0.7)
+    view_pix: int = within(FROM_1, FINEST_PIX)
+    spans: tuple[float, ...] = within(ABOVE_0, (0.7, 1.0, 1.5, 2.0))
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn from."""
+        super().__post_init__()
         for name in ("zoom", "sharp", "coarse", "level"):
             low, high = getattr(self, name)
-            if not 0 < low <= high:
-                raise ConfigError(f"{name} is {(low, high)}; give two values above 0, rising.")
-        for name in ("usual_share", "coarse_both", "coarse_one", "patch_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}; give a share from 0 to 1.")
+            if low > high:
+                raise ConfigError(f"{name} is {(low, high)}; give two numbers, rising.")
         if not self.spans or not all(0.25 <= one <= 4 for one in self.spans):
             raise ConfigError(f"spans is {self.spans}; give one or more factors from 0.25 to 4.")
         if not 8 <= self.view_pix <= FINEST_PIX:
