@@ -43,6 +43,7 @@ class Server(http.server.BaseHTTPRequestHandler):
 def server(tmp_path, monkeypatch):
     monkeypatch.setenv("SKYLOBE_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("SKYLOBE_MIRROR", raising=False)
+    monkeypatch.setattr(downloads, "PAUSE", 0.0)
     Server.drop, Server.ranges, Server.requests = 0, True, []
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server) as service:
         threading.Thread(target=service.serve_forever, daemon=True).start()
@@ -65,7 +66,7 @@ def test_a_broken_download_goes_on_where_it_stopped(server):
     assert not (paths.cache_dir() / "data.bin").exists(), "nothing half is ever in place"
     Server.drop = 0
     assert downloads.fetch("data.bin", server, CHECKSUM).read_bytes() == CONTENT
-    assert Server.requests == [None, "bytes=1000-"]
+    assert Server.requests == [None, *["bytes=1000-"] * downloads.ATTEMPTS]
 
 
 def test_a_server_without_ranges_starts_again(server):
@@ -327,9 +328,65 @@ def test_two_that_fetch_one_file_ask_once(server):
     assert [one.read_bytes() for one in found] == [CONTENT] * 2
 
 
-def test_an_answer_that_is_no_answer_is_one_sentence(server, monkeypatch):
-    monkeypatch.setattr(
-        Server, "send_response", lambda self, code: self.wfile.write(b"gibberish\n")
-    )
-    with pytest.raises(UnavailableError, match="no connection"):
+ANSWERS = {
+    "a bad status line": b"gibberish\n",
+    "nothing": b"",
+    "half a status line": b"HTTP/1.1 20",
+    "half a header": b"HTTP/1.1 200 OK\r\nContent-Le",
+    "a length that is none": b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n" + CONTENT[:500],
+    "half a body": b"HTTP/1.1 200 OK\r\nContent-Length: 102400\r\n\r\n" + CONTENT[:500],
+    "half a chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1f4\r\n" + CONTENT[:20],
+    "a chunk of no length": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfew\r\nabc",
+    "busy": b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n",
+    "a long header": b"HTTP/1.1 200 OK\r\nA: " + b"a" * 100_000,
+    "a circle": b"HTTP/1.1 302 Found\r\nLocation: /data.bin\r\nContent-Length: 0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_an_answer_that_breaks_is_asked_for_again_and_then_one_sentence(
+    server, answer, monkeypatch
+):
+    whole, broken = Server.do_GET, []
+
+    def breaking(self):
+        if len(broken) < most:
+            broken.append(self.path)
+            self.close_connection = True
+            self.wfile.write(ANSWERS[answer])
+        else:
+            whole(self)
+
+    monkeypatch.setattr(Server, "do_GET", breaking)
+    most = 2
+    if answer != "a circle":
+        assert downloads.fetch("data.bin", server, CHECKSUM).read_bytes() == CONTENT
+    most = 100
+    broken.clear()
+    with pytest.raises((UnavailableError, ChecksumError), match=r"SKYLOBE_MIRROR|again") as caught:
+        downloads.fetch("other.bin", server, CHECKSUM)
+    assert "\n" not in str(caught.value)
+    assert len(broken) == (downloads.ATTEMPTS if answer != "a circle" else len(broken))
+
+
+def test_a_part_of_another_file_is_fetched_from_its_beginning(server):
+    """Longer than the file, the server says that nothing is behind it; shorter, it sends the rest."""
+    for name, held in (("long.bin", b"x" * (len(CONTENT) + 1)), ("short.bin", b"x" * 100)):
+        part = paths.cache_dir() / f"{name}.part"
+        part.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(held)
+        assert downloads.fetch(name, server, CHECKSUM).read_bytes() == CONTENT
+
+
+def test_a_full_disk_is_no_broken_connection(server, monkeypatch):
+    monkeypatch.setattr(downloads, "_chunks", lambda *_: iter(["no bytes"]))
+    with pytest.raises(TypeError):
+        downloads.fetch("data.bin", server, CHECKSUM)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "")
+        yield
+
+    monkeypatch.setattr(downloads, "_chunks", full)
+    with pytest.raises(StorageError, match="make room, or set SKYLOBE_CACHE"):
         downloads.fetch("data.bin", server, CHECKSUM)

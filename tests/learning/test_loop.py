@@ -17,7 +17,7 @@ from skylobe.learning.feeding import image_rows
 from skylobe.learning.journal import journal
 from skylobe.learning.loop import STATE_FILE, Trainer
 from skylobe.learning.methods import build_method
-from skylobe.learning.monitor import monitor_steps
+from skylobe.learning.monitor import monitor_steps, watching
 from skylobe.learning.schedule import Plan, batch_sources, learning_rate
 from skylobe.learning.settings import (
     ByolConfig,
@@ -182,6 +182,27 @@ def poison(run, at):
 
     run.train_step = train_step
     return run
+
+
+def test_a_monitor_that_sees_the_divergence_first_says_so(tmp_path):
+    """After the last step the loss is still a number, and the weights are none."""
+    corpus = lobes(40)
+    config = replace(TINY, monitor=MonitorConfig(every=0.5))
+    watch = watching(corpus, Preprocessing(crop_pix=48), config, corpus)
+    run = trainer(tmp_path, config, corpus, watch)
+    original = run.train_step
+
+    def train_step():
+        loss = original()
+        with torch.no_grad():
+            run.method.encoder.conv1.weight[0, 0, 0, 0] = math.nan
+        return loss
+
+    run.train_step = train_step
+    with pytest.raises(
+        CollapseError, match=r"A feature is no longer a number at step .*Lower train\.lr"
+    ):
+        run.run()
 
 
 @pytest.mark.parametrize("stop", [None, 9])

@@ -6,8 +6,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pooch
@@ -20,6 +22,10 @@ from skylobe.core.storage import write_atomically
 
 TIMEOUT = 30  # seconds without an answer
 CHUNK = 1 << 20  # bytes
+ATTEMPTS = 3
+PAUSE = 1.0  # seconds before the second attempt; twice as long before the third
+BUSY = (408, 429, 500, 502, 503, 504)  # answers that may be others a little later
+AGAIN = "run the same command again to go on from there"
 
 
 def find(relative: str | Path, root: Path | None = None) -> Path | None:
@@ -80,12 +86,7 @@ def fetch(relative: str, url: str, checksum: str, root: Path | None = None) -> P
             verify(target, checksum)
             return target
         part = target.with_name(target.name + ".part")
-        _download(url, part)
-        try:
-            verify(part, checksum)
-        except ChecksumError:
-            part.unlink()
-            raise
+        _bring(url, part, checksum)
         part.replace(target)
     return target
 
@@ -138,31 +139,88 @@ def verify(path: Path, checksum: str) -> None:
         )
 
 
-def _download(url: str, part: Path) -> None:
-    """Download into ``part``, going on after what it already holds if the server can."""
-    done = part.stat().st_size if part.exists() else 0
+def _bring(url: str, part: Path, checksum: str, attempts: int = ATTEMPTS) -> None:
+    """Download a file whose contents are known, from its beginning if what is there is of another."""
+    is_begun = part.exists()
+    is_all = _download(url, part)
+    try:
+        verify(part, checksum)
+    except ChecksumError:
+        part.unlink()
+        if attempts == 1 or (is_all and not is_begun):
+            raise
+        _bring(url, part, checksum, attempts - 1)
+
+
+def _download(url: str, part: Path) -> bool:
+    """Download into ``part``, asking again where the connection breaks; tell whether that is all."""
+    for attempt in range(ATTEMPTS - 1):
+        try:
+            return _continue(url, part)
+        except UnavailableError as error:
+            if not error.transient:
+                raise
+        time.sleep(PAUSE * 2**attempt)
+    return _continue(url, part)
+
+
+def _continue(url: str, part: Path) -> bool:
+    """Ask once for what ``part`` does not hold yet, or for all, if the server sends no ends of files.
+
+    ``False`` if it cannot be known whether that is all.
+    """
+    answer = _ask(url, part.stat().st_size if part.exists() else 0)
+    if answer is None:
+        return True
+    with answer, part.open("ab" if answer.status == 206 else "wb") as file:
+        start, expected = file.tell(), answer.length
+        for chunk in _chunks(answer, url):
+            file.write(chunk)
+        received = file.tell() - start
+    if expected is not None and received < expected:
+        raise _unavailable(
+            f"{url}: the connection broke after {received} of {expected} bytes; {AGAIN}"
+        )
+    return answer.chunked or expected is not None
+
+
+def _ask(url: str, done: int) -> http.client.HTTPResponse | None:
+    """Ask for what is behind so many bytes; ``None`` if nothing is."""
     request = urllib.request.Request(url, headers={"Range": f"bytes={done}-"} if done else {})
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
-            resumed = answer.status == 206
-            expected = int(answer.headers.get("Content-Length", 0))
-            with part.open("ab" if resumed else "wb") as file:
-                start = file.tell()
-                shutil.copyfileobj(answer, file, CHUNK)
-                received = file.tell() - start
-        if received < expected:
-            raise UnavailableError(
-                f"{url}: the connection broke after {received} of {expected} bytes; run the same "
-                "command again to go on from there."
-            )
+        return urllib.request.urlopen(request, timeout=TIMEOUT)  # type: ignore[no-any-return]
     except urllib.error.HTTPError as error:
-        if error.code != 416:  # 416: nothing is left to send, the part is whole or wrong
-            raise UnavailableError(
-                f"{url}: the server answered {error.code}; try later, or copy the file into a folder "
-                "named by SKYLOBE_MIRROR."
-            ) from None
-    except (OSError, http.client.HTTPException) as error:
-        raise UnavailableError(
-            f"{url}: no connection ({getattr(error, 'reason', error)}); check the network, or copy "
-            "the file into a folder named by SKYLOBE_MIRROR."
-        ) from None
+        error.close()  # which is an answer too
+        if error.code == 416:  # then the part is whole or wrong, which its checksum tells
+            return None
+        said = f"{url}: the server answered {error.code}; try later"
+        raise _unavailable(said, transient=error.code in BUSY) from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise _unanswered(url, error) from None
+
+
+def _chunks(answer: http.client.HTTPResponse, url: str) -> Iterator[bytes]:
+    """Read an answer; apart from writing it, since both fail with the same kind of error."""
+    while True:
+        try:
+            chunk = answer.read(CHUNK)
+        except http.client.IncompleteRead as error:
+            yield error.partial
+            raise _unavailable(f"{url}: the connection broke in its answer; {AGAIN}") from None
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise _unanswered(url, error) from None
+        if not chunk:
+            return
+        yield chunk
+
+
+def _unanswered(url: str, error: Exception) -> UnavailableError:
+    reason = " ".join(str(getattr(error, "reason", error)).split()) or type(error).__name__
+    return _unavailable(f"{url}: no connection ({reason[:100]}); check the network")
+
+
+def _unavailable(what: str, *, transient: bool = True) -> UnavailableError:
+    """Say what happened, with the way round that there always is."""
+    made = UnavailableError(f"{what}, or copy the file into a folder named by SKYLOBE_MIRROR.")
+    made.transient = transient
+    return made

@@ -76,6 +76,6 @@ def insist(value: Any, name: str, allowed: Range) -> None:  # noqa: ANN401  (a n
     for one in value if isinstance(value, list | tuple) else (value,):
         if isinstance(one, bool) or not isinstance(one, numbers.Real):
             continue
-        magnitude: Any = abs(one)
-        if not (magnitude <= LARGEST and allowed.holds(one)):  # NaN is not either
+        number = int(one) if isinstance(one, numbers.Integral) else float(one)  # of any length
+        if not (abs(number) <= LARGEST and allowed.holds(number)):  # NaN is not either
             raise ConfigError(f"{name} is {value}; give {allowed.words}.")

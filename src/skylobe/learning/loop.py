@@ -153,7 +153,7 @@ class Trainer:
         """Watch the encoder on one device, if it is time; all devices hear it, so that all stop together.
 
         Raises:
-            CollapseError: If the features have become constant.
+            CollapseError: If the features have become constant, or are no longer numbers.
         """
         if self.watch is None or self.step not in self._marks:
             return False
@@ -162,6 +162,8 @@ class Trainer:
             values = self.watch(self.method.encoder, views.width_pix or views.crop_pix)
         values = self.fabric.broadcast(values)
         self._note(self.step, values)
+        if math.isnan(values.get("spread", 0.0)):  # seen before the loss is read
+            raise self._diverged("A feature is no longer a number")
         refuse_collapse(values, self.step, self.config)
         return False
 

@@ -30,15 +30,15 @@ def refuse_collapse(values: dict[str, float], step: int, config: PretrainConfig)
     """Insist that images still get different embeddings.
 
     Args:
-        values: What was measured; without a ``spread`` nothing is insisted on.
+        values: What was measured; without a ``spread``, or one that is no number, nothing is insisted on.
         step: When.
         config: Gives the least spread, and what can be done about it.
 
     Raises:
-        CollapseError: If the spread is below the least, or no number.
+        CollapseError: If the spread is below the least.
     """
     spread, least = values.get("spread", math.inf), config.monitor.min_spread
-    if spread >= least:
+    if not spread < least:
         return
     own = f"{config.method}.{config.method_settings.against_collapse}"
     raise CollapseError(
@@ -66,6 +66,8 @@ def watching(
     def watch(encoder: Encoder, width_pix: int) -> dict[str, float]:
         model = Model("monitored", encoder, at_width(preprocessing, width_pix))
         health = embed(model, sample).vectors
+        if not np.isfinite(health).all():
+            return {"spread": math.nan}  # of which nothing else can be measured
         values = {"spread": feature_spread(health), "rank": effective_rank(health)}
         if labelled is not None and labelled.labels is not None:
             found = embed(model, labelled, n_views=config.monitor.n_views).vectors

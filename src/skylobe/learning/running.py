@@ -49,6 +49,7 @@ def run(training: Run, *, end: int, check_every: int) -> None:
         if training.step % check_every == 0 or training.step == end:
             training.check(loss)
         if training.is_done():
+            training.check(loss)  # a loss that is no number never gets better either
             break
         if training.is_due():
             training.save()
