@@ -45,7 +45,7 @@ def serve(
     asked = given(ServeSettings, settings, "serve")
     for package in ("fastapi", "uvicorn", "datashader"):
         optional(package)  # says what to install
-    from skylobe.app import serving
+    from skylobe.app import serving, uploads
     from skylobe.app.security import hosts_of, is_local
     from skylobe.app.state import open_state
 
@@ -57,6 +57,7 @@ def serve(
     listening = serving.listen(address, port)  # before time is spent
     opened = index if isinstance(index, SourceIndex) else open_index(index)
     state = open_state(opened, lambda one: doors(one, asked), asked.tags, asked.survey)
+    uploads.READERS.warm()
     usual(opened)  # else the first search would wait for it
     if state.view is not None:
         threading.Thread(target=state.view.warm, daemon=True).start()

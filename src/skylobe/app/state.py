@@ -19,7 +19,7 @@ from skylobe.app.proposals import Proposer
 from skylobe.app.schema import SourceFacts
 from skylobe.app.served import UPLOADED, Served, Uploads, stamp_of
 from skylobe.app.tags import TagStore
-from skylobe.app.uploads import read_upload, shown_name
+from skylobe.app.uploads import receive, shown_name
 from skylobe.core.errors import ConfigError, DataError, SkylobeError
 from skylobe.search.queries import Doors, Query
 from skylobe.search.store import SourceIndex
@@ -111,7 +111,7 @@ class State:
         Raises:
             DataError: If it is no image that can be used.
         """
-        query = self.doors.of_file(read_upload(data, name), shown_name(name))
+        query = self.doors.of_file(receive(data, name), shown_name(name))
         return self.uploads.keep(query), query
 
     def map_view(self) -> MapView:

@@ -1,24 +1,49 @@
 """Bytes that somebody sent to an image: FITS, gzipped FITS, PNG or JPEG.
 
 The content says the format, never the name; the name is only shown. Nothing is written to the disk. What
-a file would unfold to is looked at before it is unfolded.
+a file would unfold to is looked at before it is unfolded. All of it happens in a process apart, so that
+what was overlooked takes neither the server's memory nor its time.
 """
 
 import io
 import re
+from typing import Any
 
 from skylobe.app import limits
+from skylobe.core.apart import Allowance, Apart
 from skylobe.core.errors import DataError
+from skylobe.core.fits_units import sound
+from skylobe.images import files
 from skylobe.images.files import ImageFile, decode
 from skylobe.sky.fits import GZIP, unfolded
 
-FITS_BLOCK = 2880  # bytes
 SIGNS = {b"SIMPLE  =": ".fits", b"\x89PNG\r\n\x1a\n": ".png", b"\xff\xd8\xff": ".jpg"}
-HEADER_BLOCK = re.compile(
-    rb"(?:[A-Z0-9_\- ]{8}[^\x00-\x1f]{72}){36}"
-)  # keywords first, text throughout
-TILES = b"ZIMAGE  ="
 LONGEST_NAME = 60
+ALLOWED = Allowance(limits.UPLOAD_SECONDS, limits.UPLOAD_MEMORY)
+READERS = Apart("skylobe.app.uploads:answer", limits.UPLOADS_AT_ONCE)
+
+
+def receive(data: bytes, name: str = "") -> ImageFile:
+    """Read an image that somebody sent, in a process apart.
+
+    Args:
+        data: The file.
+        name: What the sender calls it.
+
+    Raises:
+        DataError: As ``read_upload``, or if it takes more time or memory than an image does.
+    """
+    return ImageFile.from_bytes(*READERS(data, shown_name(name), ALLOWED))
+
+
+def answer(data: bytes, name: str) -> tuple[dict[str, Any], bytes]:
+    """Read an image in the process apart."""
+    return read_upload(data, name).as_bytes()
+
+
+def rehearse() -> None:
+    """Have the process apart read an image before anybody waits for it."""
+    files.rehearse()
 
 
 def read_upload(data: bytes, name: str = "") -> ImageFile:
@@ -76,9 +101,9 @@ def _check_headers(data: bytes, name: str) -> None:
 
     Reading a header takes far longer than reading pixels, and how far a tile unfolds is nowhere said.
     """
-    if TILES in data:
+    try:
+        units = sound(io.BytesIO(data), header_bytes=limits.HEADER_BYTES)[1]
+    except DataError as error:
+        raise DataError(f"{name}: {error}") from None
+    if any(unit.is_packed for unit in units):
         raise DataError(f"{name}: is compressed inside; send it as funpack leaves it.")
-    blocks = range(0, len(data), FITS_BLOCK)
-    cards = sum(HEADER_BLOCK.match(data, at) is not None for at in blocks) * FITS_BLOCK
-    if cards > limits.HEADER_BYTES:
-        raise DataError(f"{name}: has too large a header for an image; send the image alone.")

@@ -22,6 +22,19 @@ class ChecksumError(DataError):
     """A file whose contents are not what was published."""
 
 
+class DamagedError(DataError):
+    """A file that is not as it says itself.
+
+    Args:
+        reason: What differs.
+        sentence: Without the file's name.
+    """
+
+    def __init__(self, reason: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+
+
 class UnsafePickleError(DataError):
     """A pickle that asks for anything but arrays and plain containers."""
 
@@ -66,6 +79,12 @@ class StorageError(SkylobeError):
     """A disk that is full or a folder that cannot be written."""
 
     exit_code = 7
+
+
+class BusyError(StorageError):
+    """A place that another process is writing to."""
+
+    transient = True
 
 
 class MissingExtraError(SkylobeError):

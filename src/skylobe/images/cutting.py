@@ -21,6 +21,7 @@ from skylobe.images.scaling import ScalingConfig
 WIDTH = 270.0  # arcsec over which every image is scaled: 150 pixels of FIRST, as in MiraBest
 USUAL_SCALE = 1.8  # arcsec per pixel taken for images that do not say theirs
 PICTURE_SCALING = ScalingConfig("raw", circular=False)
+MOST_WIDTH = 4096  # pixels that an image may be surrounded to, unless it has half as many itself
 SAME_WIDTH = 0.02  # relative: a pixel of FIRST's
 
 
@@ -35,7 +36,7 @@ def width_in_pixels(
         width: Arcsec.
 
     Raises:
-        ConfigError: If the angle is less than two pixels.
+        ConfigError: If the angle is less than two pixels, or far more than the images have.
 
     >>> width_in_pixels([(300, 300)], 1.8), width_in_pixels([(99, 99)], 15.0)
     (150, 19)
@@ -45,6 +46,12 @@ def width_in_pixels(
         raise ConfigError(
             f"{width:g}″ are less than two pixels of {pixel_scale:g}″; correct pixel_scale, or use "
             "images of a sharper survey."
+        )
+    longest = max((length for shape in shapes for length in shape), default=0)
+    if exact > max(MOST_WIDTH, 2 * longest):
+        raise ConfigError(
+            f"{width:g}″ are {exact:.3g} pixels of {pixel_scale:.3g}″, and the largest image has "
+            f"{longest}; correct pixel_scale, or give more sky or wider pixels."
         )
     odd = int(all(length % 2 for shape in shapes for length in shape))
     nearest = int((exact - odd) / 2 + 0.5) * 2 + odd

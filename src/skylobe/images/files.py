@@ -5,7 +5,8 @@ refused by name; it never becomes a silent blank.
 """
 
 import io
-import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,20 +15,28 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
 
+from skylobe.core import apart
+from skylobe.core.apart import Allowance, Apart
 from skylobe.core.errors import DataError
+from skylobe.core.fits_units import OpenFile, sound
 from skylobe.core.paths import is_file
+from skylobe.images.packed import RATIO, most_bytes, most_pixels
+from skylobe.images.picture_files import read_npy, read_picture
 from skylobe.sky import headers, interpolation
-from skylobe.sky.fits import FITS_ENDINGS, OpenFile, quietly, read_first, unfolded
+from skylobe.sky.fits import FITS_ENDINGS, quietly, read_first, unfolded
 from skylobe.sky.kinds import kind_of, stokes_of
 
 PICTURES = (".png", ".jpg", ".jpeg")
 ENDINGS = (*FITS_ENDINGS, *PICTURES, ".npy")
 MAX_PIXELS = 100_000_000  # a larger picture is a mistake or an attack
 BYTES_PER_PIXEL = 8
-HEADER_BYTES = 100_000_000  # of all headers and tables beside the image
+BESIDE = 100_000_000  # bytes of all headers and tables beside the image
 SQUARE = 0.01  # relative: pixels whose sides differ by less are square
+LONGEST = 16.0  # of a pixel's sides, the one over the other
+# what the tiles of a compressed FITS file may take: so much, and more with its bytes
+SECONDS, BYTES_A_SECOND, MEMORY = 3.0, 5_000_000, 350_000_000
+_PACKED = Apart("skylobe.images.files:answer")
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,21 @@ class ImageFile:
     pixel_scale: float | None = None
     is_physical: bool = True
     unit: str | None = None
+
+    def as_bytes(self) -> tuple[dict[str, Any], bytes]:
+        """Give what JSON can hold, and the pixels as bytes."""
+        place = None if self.position is None else [self.position.ra.deg, self.position.dec.deg]
+        facts = {"position": place, "shape": self.pixels.shape, "kind": self.pixels.dtype.str}
+        others = ("pixel_scale", "is_physical", "unit")
+        return facts | {name: getattr(self, name) for name in others}, self.pixels.tobytes()
+
+    @classmethod
+    def from_bytes(cls, facts: dict[str, Any], data: bytes) -> "ImageFile":
+        """Undo ``as_bytes``."""
+        facts = dict(facts)
+        shape, kind, place = facts.pop("shape"), facts.pop("kind"), facts.pop("position")
+        pixels = np.frombuffer(bytearray(data), dtype=kind).reshape(shape)
+        return cls(pixels, None if place is None else SkyCoord(*place, unit="deg"), **facts)
 
 
 def read_image(path: Path) -> ImageFile:
@@ -87,9 +111,9 @@ def decode(file: OpenFile, name: str, *, max_pixels: int = MAX_PIXELS) -> ImageF
     if ending.endswith(FITS_ENDINGS):
         image = _read_fits(file, name, max_pixels)
     elif ending.endswith(PICTURES):
-        image = ImageFile(_read_picture(file, name, max_pixels), is_physical=False)
+        image = ImageFile(_plane(read_picture(file, name, max_pixels), name), is_physical=False)
     elif ending.endswith(".npy"):
-        image = ImageFile(_plane(_read_npy(file, name, max_pixels), name))
+        image = ImageFile(_plane(read_npy(file, name, max_pixels), name))
     else:
         raise DataError(f"{name}: unknown ending; use one of {', '.join(ENDINGS)}.")
     if not np.isfinite(image.pixels).any():
@@ -108,16 +132,57 @@ def positions_of(files: list[ImageFile]) -> SkyCoord | None:
 
 
 def _read_fits(file: OpenFile, name: str, max_pixels: int) -> ImageFile:
+    with _named(name):
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        plain = unfolded(file, min(max_pixels * BYTES_PER_PIXEL + BESIDE, most_bytes(size)))
+        is_packed = any(unit.is_packed for unit in sound(plain)[1])
+        plain.seek(0)
+    if not is_packed:
+        return _read_plain(plain, name, max_pixels)
+    most = min(max_pixels, most_pixels(size))
+    if apart.is_apart:
+        return _read_plain(plain, name, most)
+    allowed = Allowance(SECONDS + size / BYTES_A_SECOND, MEMORY + RATIO * size)
+    return ImageFile.from_bytes(*_PACKED(plain.read(), name, allowed, max_pixels=most))
+
+
+def answer(data: bytes, name: str, max_pixels: int) -> tuple[dict[str, Any], bytes]:
+    """Read a FITS file in a process apart: how far its tiles unfold is nowhere said."""
+    return _read_fits(io.BytesIO(data), name, max_pixels).as_bytes()
+
+
+def rehearse() -> None:
+    """Read an image once, so that what reading prepares is there for all."""
+    wcs = {
+        f"{key}{axis}": value
+        for axis, kind in ((1, "RA---TAN"), (2, "DEC--TAN"))
+        for key, value in (("CTYPE", kind), ("CRVAL", 0.0), ("CRPIX", 1.0), ("CDELT", 1e-3))
+    }
+    file = io.BytesIO()
+    fits.PrimaryHDU(np.eye(2), fits.Header(wcs)).writeto(file)
+    decode(file, "rehearsal.fits")
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Put a file's name before what is wrong with it."""
     try:
-        plain = unfolded(file, max_pixels * BYTES_PER_PIXEL + HEADER_BYTES)
-        image = read_first(plain, max_pixels=max_pixels)
+        yield
     except DataError as error:
         raise DataError(f"{name}: {error}") from None
     except Exception as error:  # astropy raises many kinds over a damaged file
+        if apart.is_apart and isinstance(error, MemoryError):
+            raise
         reason = " ".join(str(error).split())[:120]
         raise DataError(
             f"{name}: truncated or not FITS ({reason}); fetch the file again."
         ) from None
+
+
+def _read_plain(file: OpenFile, name: str, max_pixels: int) -> ImageFile:
+    with _named(name):
+        image = read_first(file, max_pixels=max_pixels)
     kind, stokes = kind_of(image.header), stokes_of(image.header)
     if kind != "image" or stokes != "I":
         raise DataError(
@@ -129,7 +194,9 @@ def _read_fits(file: OpenFile, name: str, max_pixels: int) -> ImageFile:
     unit = headers.unit_of(image.header)
     if place is None:
         return ImageFile(pixels, unit=unit)
-    pixels, scale = _squared(np.ascontiguousarray(headers.upright(pixels, place)), place.scales)
+    upright = np.ascontiguousarray(headers.upright(pixels, place))
+    with _named(name):
+        pixels, scale = _squared(upright, place.scales, max_pixels)
     return ImageFile(pixels, place.position, scale, unit=unit)
 
 
@@ -148,12 +215,14 @@ def _place(header: fits.Header, shape: tuple[int, ...], name: str) -> headers.Pl
 
 
 def _squared(
-    pixels: NDArray[np.floating[Any]], scales: tuple[float, float]
+    pixels: NDArray[np.floating[Any]], scales: tuple[float, float], max_pixels: int
 ) -> tuple[NDArray[np.floating[Any]], float]:
     """Resample pixels that are longer one way to squares of their shorter side."""
     if abs(scales[0] / scales[1] - 1) <= SQUARE:
         return pixels, float(np.mean(scales))
-    scale = min(scales)
+    scale, ratio = min(scales), max(scales) / min(scales)
+    if ratio > LONGEST or ratio * pixels.size > max_pixels:
+        raise DataError(f"its pixels are {ratio:.3g} times as long as wide; correct CDELT or CD.")
     height, width = pixels.shape
     places = []
     for length, own in ((height, scales[1]), (width, scales[0])):
@@ -161,72 +230,6 @@ def _squared(
         places.append((length - 1) / 2 + (np.arange(many) - (many - 1) / 2) * scale / own)
     rows, columns = np.meshgrid(*places, indexing="ij")
     return interpolation.sample(pixels, rows, columns), scale
-
-
-def _check_size(shape: tuple[int, ...], name: str, max_pixels: int) -> None:
-    if math.prod(shape) > max_pixels:
-        raise DataError(
-            f"{name}: {'×'.join(map(str, shape[::-1]))} pixels is larger than any cut-out; cut out the "
-            "source first."
-        )
-
-
-def _read_picture(file: OpenFile, name: str, max_pixels: int) -> NDArray[np.floating[Any]]:
-    try:
-        with Image.open(file, formats=("PNG", "JPEG")) as picture:
-            _check_size((picture.height, picture.width), name, max_pixels)
-            pixels = _brightness(ImageOps.exif_transpose(picture))
-    except UnidentifiedImageError:
-        raise DataError(f"{name}: neither a PNG nor a JPEG picture; save it again.") from None
-    # the warning is an error where all warnings are
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise DataError(
-            f"{name}: more pixels than any cut-out has; cut out the source first."
-        ) from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{name}: damaged or not a picture ({error}); save it again.") from None
-    return _plane(pixels[::-1], name)  # a picture's first row is its upper edge
-
-
-def _brightness(picture: Image.Image) -> NDArray[np.float32]:
-    """Give a picture's brightness in its own depth; what is transparent is dark."""
-    clear = picture.info.get("transparency")
-    if picture.mode.startswith(("I", "F")):
-        deep = np.asarray(picture, dtype=np.float32)
-        return np.where(deep == clear, np.float32(0), deep) if isinstance(clear, int) else deep
-    if clear is None and not picture.mode.endswith(("A", "a")):
-        return np.asarray(picture.convert("L"), dtype=np.float32)
-    shown = np.asarray(picture.convert("RGBA").convert("LA"), dtype=np.float32)
-    return np.asarray(shown[..., 0] * (shown[..., 1] / 255), dtype=np.float32)
-
-
-def _read_npy(file: OpenFile, name: str, max_pixels: int) -> NDArray[Any]:
-    """Read an array; what its head says of it is compared with the file before memory is taken."""
-    try:
-        shape, kind = _npy_head(file)
-    except Exception as error:  # the head is read as Python is, and fails in as many ways
-        raise DataError(
-            f"{name}: damaged, or not a plain array ({type(error).__name__}); save it with numpy.save."
-        ) from None
-    if kind.kind not in "fiub":
-        raise DataError(f"{name}: not an array of numbers; save it with numpy.save.")
-    _check_size(shape, name, max_pixels)
-    at, end = file.tell(), file.seek(0, io.SEEK_END)
-    if end - at < math.prod(shape) * kind.itemsize:
-        raise DataError(f"{name}: truncated; fetch the file again.")
-    file.seek(0)
-    return np.asarray(np.load(file, allow_pickle=False))
-
-
-def _npy_head(file: OpenFile) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Read shape and type of an array; later versions of the format are of other arrays than images."""
-    if np.lib.format.read_magic(file) == (1, 0):
-        shape, _, kind = np.lib.format.read_array_header_1_0(file)
-    else:
-        shape, _, kind = np.lib.format.read_array_header_2_0(file)
-    if min(shape, default=1) < 0:
-        raise ValueError
-    return shape, kind
 
 
 def _plane(pixels: NDArray[Any] | None, name: str) -> NDArray[np.floating[Any]]:

@@ -17,6 +17,9 @@ from skylobe.images.scaling import ScalingConfig
 from skylobe.sky.background import noise_level
 from skylobe.sky.interpolation import half_shifted
 
+FINE = 1024  # pixels: half of one so small is a fifteenth of what an encoder sees
+MARGIN = 128  # pixels around a square that is interpolated
+
 
 def normalise(
     pixels: Shaped[np.ndarray, "height width"],
@@ -49,7 +52,8 @@ def normalise(
     kind = np.promote_types(pixels.dtype, np.float32) if pixels.dtype.kind == "f" else np.float64
     values = np.array(pixels, dtype=kind)
     finite = _finite(values, source_id)
-    sigma = 0.0 if config.method == "raw" else noise_level(np.where(finite, values, np.nan))
+    with np.errstate(over="ignore"):  # where it is infinite, nothing stands above it
+        sigma = 0.0 if config.method == "raw" else noise_level(np.where(finite, values, np.nan))
     width = width_pix or min(values.shape)
     values = _about_one_centre(values, width)
     values[~np.isfinite(values)] = 0.0
@@ -88,11 +92,19 @@ def _finite(values: NDArray[Any], source_id: str) -> NDArray[np.bool_]:
 
 
 def _about_one_centre(values: NDArray[Any], width: int) -> NDArray[Any]:
-    """Interpolate half-way between pixels where a square of this width has its centre there."""
+    """Interpolate half-way between pixels where a square of this width has its centre there.
+
+    What lies farther outside the square than interpolation looks is cut away before; and where half a
+    pixel is too little to see, nothing is done.
+    """
     height, across = (bool((length - width) % 2) for length in values.shape)
-    if not height and not across:
+    if width > FINE or not (height or across):
         return values
-    return half_shifted(values, (height, across)).astype(values.dtype)
+    beyond = [max(0, (length - width) // 2 - MARGIN) for length in values.shape]
+    rows, columns = (
+        slice(cut, length - cut) for cut, length in zip(beyond, values.shape, strict=True)
+    )
+    return half_shifted(values[rows, columns], (height, across)).astype(values.dtype)
 
 
 def centre(pixels: NDArray[Any], width_pix: int) -> NDArray[Any]:
@@ -104,11 +116,10 @@ def centre(pixels: NDArray[Any], width_pix: int) -> NDArray[Any]:
     array([[ 5.,  6.],
            [ 9., 10.]])
     """
-    height, width = pixels.shape
-    pad = [max(0, width_pix - height), max(0, width_pix - width)]
-    padded = np.pad(pixels, [(n // 2, n - n // 2) for n in pad])
-    top, left = ((n - width_pix) // 2 for n in padded.shape)
-    return padded[top : top + width_pix, left : left + width_pix]
+    kept = tuple(slice(max(0, (n - width_pix) // 2), None) for n in pixels.shape)
+    inside = pixels[kept][:width_pix, :width_pix]  # what is cut away is not surrounded first
+    pad = [width_pix - n for n in inside.shape]
+    return np.pad(inside, [(n // 2, n - n // 2) for n in pad])
 
 
 def _inside(width: int, config: ScalingConfig) -> NDArray[np.bool_]:

@@ -5,21 +5,20 @@ astropy remarks on much that is harmless. Only pixels that are missing make a fi
 
 import io
 import math
-import os
 import threading
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
 from skylobe.core.errors import DataError
+from skylobe.core.fits_units import OpenFile, sound
 from skylobe.sky import headers
 from skylobe.sky.kinds import kind_of
 
@@ -27,8 +26,8 @@ FITS_ENDINGS = (".fits", ".fit", ".fts", ".fits.gz", ".fits.fz", ".fit.gz", ".fz
 FILTERS = threading.Lock()  # the warning filters are the whole process'
 GZIP = b"\x1f\x8b"
 CHUNK = 1 << 20
-BLOCK = 2880  # bytes
-OpenFile = io.BufferedReader | io.BytesIO
+MOST_MEMBERS = 10_000  # of a gzipped file: its parts, each of which takes a step
+MOST_UNFOLDED = 1_000_000_000  # bytes of a gzipped file; a larger one is unpacked before it is used
 
 
 @dataclass(frozen=True)
@@ -53,32 +52,21 @@ def quietly() -> Iterator[None]:
 
 
 @contextmanager
-def opened(source: Path | OpenFile) -> Iterator[fits.HDUList]:
-    """Open a file so that unsigned integers know their blank pixels and sections their scale."""
-    with quietly():
-        try:
-            hdus = fits.open(source, memmap=False, uint=False)
-        except OSError:  # astropy looks for an extension in whatever follows
-            hdus = fits.open(_first_unit(source), memmap=False, uint=False)
-        with hdus:
-            yield hdus
+def opened(source: Path | OpenFile, *, cut: bool = False) -> Iterator[fits.HDUList]:
+    """Open a file so that unsigned integers know their blank pixels and sections their scale.
 
+    Args:
+        source: A file, gzipped or not.
+        cut: Let pixels be missing at its end, for who reads sections of it.
 
-def _first_unit(source: Path | OpenFile) -> OpenFile:
-    """Read the first unit alone of a file with something behind it that is no FITS."""
-    if isinstance(source, Path):
-        data = source.read_bytes()
-    else:
-        source.seek(0)
-        data = source.read()
-    file = io.BytesIO(data)
-    header = fits.Header.fromfile(file)
-    shape = [header[f"NAXIS{axis}"] for axis in range(1, header["NAXIS"] + 1)]
-    length = abs(header["BITPIX"]) // 8 * math.prod(shape) if shape else 0
-    end = file.tell() + -(-length // BLOCK) * BLOCK
-    if not 0 < length < len(data):
-        raise OSError("it holds no image that astropy can read")
-    return io.BytesIO(data[:end])
+    Raises:
+        DataError: If its headers claim what the file does not hold.
+    """
+    with ExitStack() as stack:
+        file = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
+        whole, _ = sound(unfolded(file, MOST_UNFOLDED), cut=cut)
+        stack.enter_context(quietly())
+        yield stack.enter_context(fits.open(whole, memmap=False, uint=False))
 
 
 def first_image(hdus: fits.HDUList) -> int | None:
@@ -122,32 +110,15 @@ def read_first(file: OpenFile, *, max_pixels: int) -> Image:
         DataError: If it holds none, one larger than ``max_pixels``, or pixels are missing; the sentence
             begins without the file's name.
     """
-    length = file.seek(0, os.SEEK_END)
-    file.seek(0)
     with opened(file) as hdus:
         number = first_image(hdus)
         if number is None:
             raise DataError("holds no image; give the file of the cut-out.")
         hdu = hdus[number]
-        missing = _missing(hdu, length)
-        if missing > 0:
-            raise DataError(
-                f"truncated or not FITS ({missing} bytes of its pixels are missing); fetch the file "
-                "again."
-            )
-        if np.prod(hdu.shape, dtype=float) > max_pixels:
+        if math.prod(hdu.shape) > max_pixels:
             size = "×".join(map(str, hdu.shape[::-1]))
             raise DataError(f"{size} pixels is larger than any cut-out; cut out the source first.")
         return Image(hdu.data, headers.inherited(hdus, number))
-
-
-def _missing(hdu: Any, length: int) -> int:  # noqa: ANN401
-    """Count the bytes that a unit's pixels need beyond the end of the file; padding is not needed."""
-    stored = (
-        getattr(hdu, "_bintable", None) or hdu
-    )  # of compressed pixels: the table that holds them
-    place = stored.fileinfo()
-    return 0 if place is None else int(place["datLoc"] + stored.size - length)
 
 
 def unfolded(file: OpenFile, most: int) -> OpenFile:
@@ -177,7 +148,7 @@ def unfolded(file: OpenFile, most: int) -> OpenFile:
 
 def _unfold(file: OpenFile, plain: io.BytesIO, most: int) -> None:
     """Unfold member after member; what follows the last one is padding."""
-    member, data = zlib.decompressobj(wbits=31), b""
+    member, data, members = zlib.decompressobj(wbits=31), b"", 1
     while plain.tell() <= most:
         data = data or file.read(CHUNK)
         if not data:
@@ -188,4 +159,7 @@ def _unfold(file: OpenFile, plain: io.BytesIO, most: int) -> None:
             data = member.unused_data or file.read(CHUNK)
             if not data.startswith(GZIP):
                 break
+            members += 1
+            if members > MOST_MEMBERS:
+                raise DataError("gzipped in too many parts; unpack it.")
             member = zlib.decompressobj(wbits=31)

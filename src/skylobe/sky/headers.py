@@ -19,11 +19,12 @@ from skylobe.core.units import read_unit
 from skylobe.sky.beam import Beam
 
 PLACE = re.compile(
-    r"(?:CTYPE|CRVAL|CRPIX|CDELT|CUNIT|CROTA)[12]|(?:CD|PC)[12]_[12]|PC00[12]00[12]|P[VS][12]_\d+"
+    r"(?:CTYPE|CRVAL|CRPIX|CDELT|CUNIT|CROTA)[12]|(?:CD|PC)[12]_[12]|PC00[12]00[12]|P[VS][12]_\d{1,2}"
     r"|LONPOLE|LATPOLE|RADESYS|RADECSYS|EQUINOX|EPOCH|(?:A|B|AP|BP)_(?:\d_\d|ORDER|DMAX)"
 )
 TEXTS = re.compile(r"CTYPE|CUNIT|RADE|PS")
 SKY_AXIS = re.compile(r"\s*(RA|DEC|[GESH]LON|[GESH]LAT)(?![A-Z0-9])", re.IGNORECASE)
+MOST_ORDER = 9  # of a distortion's polynomial: the standard writes one digit
 SCALES = re.compile(r"CDELT[12]|CD[12]_[12]|PC[12]_[12]|PC00[12]00[12]")
 SYSTEMS = {"": "", "J2000": "FK5", "B1950": "FK4"}  # as written, and as the standard has them
 SYSTEMS |= {one: one for one in ("ICRS", "FK5", "FK4", "FK4-NO-E")}
@@ -129,6 +130,9 @@ def _settle_numbers(header: fits.Header) -> None:
                 header[card.keyword] = float(card.value)
             except ValueError:
                 raise ValueError(f"{card.keyword} is {card.value!r}") from None
+    for key in header:
+        if key.endswith("_ORDER") and not 0 <= header[key] <= MOST_ORDER:
+            raise ValueError(f"{key} is {header[key]}")
 
 
 def _settle_equinox(header: fits.Header) -> None:

@@ -10,7 +10,7 @@ from astropy.io import fits
 from astropy.wcs.utils import proj_plane_pixel_scales
 from numpy.typing import NDArray
 
-from skylobe.core.errors import DataError
+from skylobe.core.errors import DamagedError, DataError
 from skylobe.sky import headers
 from skylobe.sky.beam import Beam
 from skylobe.sky.brightness import to_jansky_per_beam
@@ -89,7 +89,7 @@ class Tile:
             DataError: If the file cannot be read, has several planes or no known unit.
         """
         try:
-            with opened(self.path) as hdus:
+            with opened(self.path, cut=True) as hdus:
                 hdu = hdus[self.hdu]
                 more = [hdu.header[f"NAXIS{i}"] for i in range(3, hdu.header["NAXIS"] + 1)]
                 if any(length != 1 for length in more):
@@ -111,11 +111,15 @@ def index(path: Path) -> Tile:
         DataError: If it is no FITS image with celestial coordinates.
     """
     try:
-        with opened(path) as hdus:
+        with opened(path, cut=True) as hdus:
             number = first_image(hdus)
             if number is None:
                 raise DataError(f"{path}: holds no image; take it out of the folder.")
             return _described(path, number, headers.inherited(hdus, number))
+    except DamagedError as error:
+        raise DataError(
+            f"{path}: not a readable mosaic ({error.reason}); fetch it again."
+        ) from None
     except DataError as error:
         text = str(error)
         raise DataError(text if text.startswith(str(path)) else f"{path}: {text}") from None
