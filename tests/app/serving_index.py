@@ -8,8 +8,11 @@ import sys
 
 
 @contextlib.contextmanager
-def served(folder, tmp_path, *more):
-    """Serve an index on a free port; gives the address, with what was asked of the options."""
+def served(folder, tmp_path, *more, files=None):
+    """Serve an index on a free port; gives the address, with what was asked of the options.
+
+    Not more than so many files may be open.
+    """
     command = [sys.executable, "-m", "skylobe.cli", "serve", str(folder), "--port", "0"]
     command += [
         "--model",
@@ -18,6 +21,8 @@ def served(folder, tmp_path, *more):
         str(tmp_path / "tags.json"),
         *more,
     ]
+    if files is not None:
+        command = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *command]
     log = (tmp_path / "server.log").open("w+")
     with (
         log,

@@ -14,10 +14,10 @@ from http.cookies import SimpleCookie
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from skylobe.app import limits
+from skylobe.app.bodies import Bodies, ClientGoneError, RefusedError, while_waited_for
 
 COOKIE = "skylobe_token"
 HARMLESS = ("GET", "HEAD")
@@ -48,6 +48,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, token: str | None, hosts: tuple[str, ...]) -> None:
         self._app, self._token, self._hosts = app, token, hosts
+        self._bodies = Bodies()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that is refused; let the others through, their size watched."""
@@ -62,7 +63,7 @@ class Guard:
         if refusal is not None:
             await _answer(send, *refusal)
         elif self._token is None or self._knows(headers.get("authorization", ""), headers):
-            await self._app(scope, _limited(receive, scope, headers), send)
+            await self._pass_on(scope, headers, receive, send)
         elif _same(given.pop("token", ""), self._token) and scope["method"] == "GET":
             await _remember(send, scope["path"], given, self._token)
         else:
@@ -71,6 +72,20 @@ class Guard:
                 401,
                 "This server asks for its token; open the address that it printed when it was started.",
             )
+
+    async def _pass_on(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
+        """Take in the whole request, then have it answered for as long as its client waits."""
+        most = limits.UPLOAD_BYTES if scope["path"] == "/api/uploads" else limits.BODY_BYTES
+        announced = headers.get("content-length", "")
+        try:
+            if announced.isdecimal() and int(announced) > most:
+                raise RefusedError.too_much(most)
+            async with self._bodies.whole(receive, most) as body:
+                await while_waited_for(self._app, scope, body, receive, send)
+        except RefusedError as refusal:
+            await _answer(send, refusal.status, str(refusal))
+        except ClientGoneError:
+            pass
 
     def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
         host = headers.get("host", "")
@@ -151,23 +166,6 @@ def _with_headers(send: Send) -> Send:
         await send(message)
 
     return sending
-
-
-def _limited(receive: Receive, scope: Scope, headers: Headers) -> Receive:
-    """Count what a request sends, and stop reading where it is too much."""
-    most = limits.UPLOAD_BYTES if scope["path"] == "/api/uploads" else limits.BODY_BYTES
-    announced = headers.get("content-length", "")
-    seen = int(announced) if announced.isdecimal() and int(announced) > most else 0
-
-    async def receiving() -> Message:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > most:
-            raise HTTPException(413, f"More than {most // 1_000_000} MB; send less at once.")
-        return message
-
-    return receiving
 
 
 async def _remember(send: Send, path: str, given: Mapping[str, str], token: str) -> None:

@@ -11,11 +11,13 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
+from skylobe.app.connections import Connection
 from skylobe.app.routes import routes
 from skylobe.app.security import LOCAL, Guard
 from skylobe.app.state import State
 from skylobe.core import pages
 from skylobe.core.errors import (
+    BusyError,
     ConfigError,
     MissingExtraError,
     SkylobeError,
@@ -31,8 +33,9 @@ KINDS = {
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-STATUS = {UnavailableError: 503, StorageError: 507, MissingExtraError: 501}
+STATUS = {UnavailableError: 503, BusyError: 503, StorageError: 507, MissingExtraError: 501}
 LAST_PORT = 65535
+WAITING, AT_ONCE = 256, 4  # connections that may wait to be taken, and are taken in one go
 PATIENCE = 5  # seconds that answers under way are waited for, when the server is stopped
 
 
@@ -71,7 +74,7 @@ def listen(address: str, port: int) -> socket.socket:
     try:
         kind = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)
         family, _, _, _, there = min(kind)  # IPv4, where a name means both
-        listening = socket.create_server(there[:2], family=family, backlog=256)
+        listening = socket.create_server(there[:2], family=family, backlog=WAITING)
         # else the second part of every answer waits 40 ms until the first is confirmed; asyncio would set
         # it, but not for a socket that it is given
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -86,14 +89,34 @@ def listen(address: str, port: int) -> socket.socket:
 
 def run(app: ASGIApp, listening: socket.socket) -> None:
     """Serve until the process is told to stop."""
+    make_server(app).run(sockets=[listening])
+
+
+def make_server(app: ASGIApp) -> uvicorn.Server:
+    """Make what serves an app, with limits of time and number for connections."""
     config = uvicorn.Config(
         app,
+        http=Connection,
+        backlog=AT_ONCE,
         log_level="warning",  # no line per request: an address may hold the token
         ws="none",
         timeout_graceful_shutdown=PATIENCE,
         server_header=False,
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    return _Server(config)
+
+
+class _Server(uvicorn.Server):
+    """A server that takes few connections at a time, though many may wait to be taken.
+
+    Their number is looked at between one handful and the next; asyncio would take as many as may wait.
+    """
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start as usual, then let more wait."""
+        await super().startup(sockets=sockets)
+        for one in sockets or ():
+            one.listen(WAITING)
 
 
 def _add_pages(app: FastAPI) -> None:

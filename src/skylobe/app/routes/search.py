@@ -2,10 +2,9 @@
 
 from typing import Annotated
 
-from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 
-from skylobe.app import answers, limits, pictures
+from skylobe.app import answers, pictures
 from skylobe.app.routes.shared import Workers, file_answer
 from skylobe.app.schema import (
     ExportRequest,
@@ -14,7 +13,6 @@ from skylobe.app.schema import (
     Upload,
 )
 from skylobe.app.state import State
-from skylobe.app.uploads import shown_name, too_large
 
 UPLOADED = {
     "requestBody": {
@@ -35,13 +33,7 @@ def add(router: APIRouter, state: State, workers: Workers) -> None:
     @router.post("/uploads", tags=["search"], openapi_extra=UPLOADED)
     async def upload(request: Request, name: Annotated[str, Query(max_length=300)] = "") -> Upload:
         """Send an image (FITS, PNG, JPEG) to search with; the body is the file itself."""
-        async with workers.embedding:  # before the body is read, so that few are in memory
-            data = bytearray()
-            async for part in request.stream():
-                data += part
-                if len(data) > limits.UPLOAD_BYTES:
-                    raise too_large(shown_name(name))
-            term, query = await to_thread.run_sync(state.take, bytes(data), name)
+        term, query = await workers.embed(state.take, await request.body(), name)
         shown = query.images[0]
         picture = pictures.address(shown) if shown.any() else None
         return Upload(term=term, name=query.name, thumbnail=picture)

@@ -24,10 +24,19 @@ class Workers:
     def __init__(self) -> None:
         self.searching = CapacityLimiter(limits.SEARCHES_AT_ONCE)
         self.embedding = CapacityLimiter(limits.UPLOADS_AT_ONCE)
+        self.tagging = CapacityLimiter(limits.TAGGING_AT_ONCE)
 
     async def search(self, function: Callable[..., T], *given: Any) -> T:  # noqa: ANN401
         """Call a function that reads the index."""
         return await to_thread.run_sync(lambda: function(*given), limiter=self.searching)
+
+    async def embed(self, function: Callable[..., T], *given: Any) -> T:  # noqa: ANN401
+        """Call a function that reads and embeds an image."""
+        return await to_thread.run_sync(lambda: function(*given), limiter=self.embedding)
+
+    async def tag(self, function: Callable[..., T], *given: Any) -> T:  # noqa: ANN401
+        """Call a function that changes the tags: it may wait for another process."""
+        return await to_thread.run_sync(lambda: function(*given), limiter=self.tagging)
 
 
 def file_answer(name: str, data: bytes) -> Response:
