@@ -20,6 +20,7 @@ ARTEFACTS = Path(__file__).parents[2] / "artefacts"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 WIDE, PHONE = (1400, 900), (390, 844)
+REFUSAL = "the server responded with a status of 422"
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 
@@ -47,8 +48,8 @@ def address(folder, place):
 
 
 @contextlib.contextmanager
-def opened(browser, address, size=WIDE):
-    """Open the app; whatever the console says, or asks of another host, is an error."""
+def opened(browser, address, size=WIDE, refused=0):
+    """Open the app; whatever the console says but refusals, or asks of another host, is an error."""
     width, height = size
     page = browser.new_page(viewport={"width": width, "height": height})
     said, hosts = [], set()
@@ -58,7 +59,8 @@ def opened(browser, address, size=WIDE):
     page.goto(address)
     page.locator("#gallery .card").first.wait_for()
     yield page
-    assert said == []
+    assert [one for one in said if REFUSAL not in one] == []
+    assert len(said) == refused
     assert {one for one in hosts if one and "base64" not in one} == {address.split("/")[2]}
     page.close()
 
@@ -82,8 +84,13 @@ def search(page, text):
     page.fill("#box", text)
     with page.expect_response("**/api/search") as answer:
         page.keyboard.press("Enter")
-    page.wait_for_function("() => document.querySelector('#asked .chip') !== null")
+    settle(page)
     return answer.value.json()
+
+
+def settle(page):
+    """Wait until the answer of the present question is shown."""
+    page.locator("#gallery:not([aria-busy])").wait_for()
 
 
 def test_a_coordinate_is_searched_marked_filtered_and_downloaded(browser, address):
@@ -139,15 +146,196 @@ def test_a_result_is_searched_from_with_the_keyboard(browser, address):
         page.locator("#canvas").wait_for()
 
 
-def test_an_error_is_told_in_a_sentence(browser, address):
-    page = browser.new_page()
-    page.goto(address)
-    page.locator("#gallery .card").first.wait_for()
-    page.fill("#box", "/etc/passwd")
-    page.keyboard.press("Enter")
-    page.locator("#notice").wait_for()
-    assert "neither a source of the index" in page.locator("#notice").inner_text()
-    page.close()
+def refuse(page, action):
+    """Do what is refused; gives the sentence that stands in the answer's place."""
+    with page.expect_response(lambda answer: answer.status == 422):
+        action()
+    page.locator("#found.failed").wait_for()
+    return page.locator("#found").inner_text()
+
+
+def filter_by(page, **fields):
+    if page.locator("#where").is_hidden():
+        page.locator("#filters summary").click()
+    for field, value in fields.items():
+        page.fill(f"#{field.replace('_', '-')}", value)
+    page.get_by_role("button", name="Search", exact=True).click()
+
+
+def send(page, called, data):
+    kind = {"name": called, "mimeType": "application/octet-stream", "buffer": data}
+    page.set_input_files("#file", kind)
+
+
+FAILURES = {
+    "no such name": (lambda page: page.fill("#box", "/etc/passwd") or page.keyboard.press("Enter"),
+                     "neither a source of the index", ["/etc/passwd"]),
+    "nothing there": (lambda page: page.fill("#box", "10.0 -70.0") or page.keyboard.press("Enter"),
+                      "has no source within 10″", ["10.0 -70.0"]),
+    "empty filter": (lambda page: filter_by(page, size_from="5000"),
+                     "No source", [name(4)]),
+    "bad filter": (lambda page: filter_by(page, where="labl = 'two'"),
+                   "cannot be read at 'labl'", [name(4)]),
+    "bad cone": (lambda page: filter_by(page, cone="nowhere"), "no position", [name(4)]),
+    "refused upload": (lambda page: send(page, "notes.txt", b"no image"),
+                       "notes.txt: not a FITS, PNG or JPEG image", ["notes.txt"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_no_answer_stands_under_another_question(browser, address, failure):
+    action, sentence, chips = FAILURES[failure]
+    with opened(browser, address, refused=1) as page:
+        search(page, name(4))
+        found = found_ids(page)
+        said = refuse(page, lambda: action(page))
+        assert sentence in said
+        for word in ("--", "survey=", "resolve"):  # nothing that only the terminal knows
+            assert word not in said
+        assert found_ids(page) == []
+        assert page.locator("#asked .chip b").all_inner_texts() == chips
+        assert page.locator("#save-found").is_hidden()
+        shoot(page, f"search_{failure.replace(' ', '_')}")
+        page.click("#tab-map")
+        page.locator("#selected.failed").wait_for()
+        assert sentence in page.locator("#selected").inner_text()
+        page.go_back()
+        page.go_back()
+        page.locator("#gallery .card").first.wait_for()
+        assert found_ids(page) == found
+        assert page.locator("#found.failed").count() == 0
+
+
+def test_an_image_that_is_too_large_is_refused_in_its_place(browser, address):
+    with opened(browser, address) as page:
+        search(page, name(4))
+        send(page, "all.fits", bytes(16_000_001))
+        page.locator("#found.failed").wait_for()
+        assert "cut out the source first" in page.locator("#found").inner_text()
+        assert found_ids(page) == []
+
+
+def test_an_answer_that_comes_late_is_not_shown(browser, address):
+    with opened(browser, address) as page:
+        held = []
+        page.route(
+            "**/api/search",
+            lambda route: held.append(route) if not held else route.continue_(),
+        )
+        page.fill("#box", name(4))
+        page.keyboard.press("Enter")
+        page.wait_for_function("() => document.querySelector('#asked .chip') !== null")
+        page.wait_for_function(
+            "() => getComputedStyle(document.querySelector('#gallery')).opacity === '0'"
+        )
+        answer = search(page, name(5))
+        held[0].abort()
+        page.wait_for_timeout(100)
+        assert found_ids(page) == [one["id"] for one in answer["answers"]]
+        assert page.locator("#found.failed").count() == 0
+
+
+def test_a_slip_is_offered_as_it_should_be(browser, address):
+    with opened(browser, address, refused=2) as page:
+        refuse(page, lambda: page.fill("#box", "syntetic-4") or page.keyboard.press("Enter"))
+        offered = page.locator("#instead button")
+        assert name(4) in offered.all_inner_texts()
+        shoot(page, "search_did_you_mean")
+        with page.expect_response("**/api/search") as answer:
+            offered.get_by_text(name(4), exact=True).click()
+        assert answer.value.json()["query"]["name"] == name(4)
+        page.locator("#gallery .card").first.wait_for()
+        assert page.locator("#instead").is_hidden()
+        refuse(page, lambda: page.fill("#box", "SYNTH") or page.keyboard.press("Enter"))
+        assert "60 ids of the index begin so" in page.locator("#found").inner_text()
+        search(page, name(41).upper())
+        assert page.locator("#asked .chip b").inner_text() == name(41)
+
+
+def test_the_address_holds_the_question(browser, address):
+    with opened(browser, address) as page:
+        start = page.url
+        first = found_ids(page)
+        page.reload()
+        page.locator("#gallery .card").first.wait_for()
+        assert found_ids(page) == first
+        search(page, "00:40:00 +24:00:00")
+        one = found_ids(page)
+        page.locator("#gallery .card").nth(1).get_by_role("button", name="More like").click()
+        page.locator("#asked .chip").nth(1).wait_for()
+        with page.expect_response("**/api/search"):
+            filter_by(page, where="label = 'two'", size_from="30")
+        settle(page)
+        marked = found_ids(page)
+        chips = page.locator("#asked .chip b").all_inner_texts()
+        link = page.url
+        page.reload()
+        page.locator("#gallery .card").first.wait_for()
+        assert found_ids(page) == marked
+        assert page.locator("#asked .chip b").all_inner_texts() == chips
+        assert page.input_value("#where") == "label = 'two'"
+        assert page.input_value("#size-from") == "30"
+        assert page.locator("#asked .chip img").count() == 2
+        page.go_back()
+        page.go_back()
+        page.locator("#asked .chip").nth(1).wait_for(state="detached")
+        settle(page)
+        assert found_ids(page) == one
+        assert page.input_value("#box") == "00:40:00 +24:00:00"
+        page.go_back()
+        page.locator("#asked .chip").wait_for(state="detached")
+        settle(page)
+        assert found_ids(page) == first
+        assert page.url == start
+        page.goto(link)
+        page.locator("#asked .chip").nth(1).wait_for()
+        settle(page)
+        assert found_ids(page) == marked
+
+
+def test_sources_are_browsed_by_a_filter_alone(browser, address):
+    with opened(browser, address) as page:
+        page.locator("#filters summary").click()
+        page.select_option("#order", "-size_arcsec")
+        page.select_option("#count", "12")
+        with page.expect_response("**/api/browse"):
+            filter_by(page, where="label = 'two'")
+        page.locator("#found", has_text="30 of 60 sources pass the filter").wait_for()
+        assert found_ids(page) == [name(row) for row in range(59, 35, -2)]
+        page.get_by_role("button", name="After").click()
+        page.locator("#pages", has_text="13–24").wait_for()
+        settle(page)
+        assert found_ids(page) == [name(row) for row in range(35, 11, -2)]
+        shoot(page, "search_browsed")
+        page.reload()
+        page.locator("#pages", has_text="13–24").wait_for()
+        assert found_ids(page) == [name(row) for row in range(35, 11, -2)]
+        _, data = saved(page, page.locator("#save-found button"))
+        table = Table.read(data.decode(), format="ascii.csv")
+        assert list(table["id"]) == [name(row) for row in range(59, 0, -2)]
+
+
+def test_the_focus_stays_where_it_was(browser, address):
+    with opened(browser, address) as page:
+        held = "document.activeElement.dataset.key ?? document.activeElement.id"
+        search(page, name(4))
+        assert page.evaluate(held) == "box"
+        page.locator("#gallery .picture").nth(2).focus()
+        page.keyboard.press("Enter")
+        settle(page)
+        page.wait_for_function("() => document.activeElement.className === 'picture'")
+        second = found_ids(page)[1]
+        page.locator("#gallery .like").nth(1).focus()
+        page.keyboard.press("Enter")
+        page.locator("#asked .chip").nth(1).wait_for()
+        settle(page)
+        assert page.evaluate(held).split()[0] in ("search", "like")  # the marked source is gone
+        page.locator("#asked button").nth(1).focus()
+        page.keyboard.press("Enter")
+        page.locator("#asked .chip").nth(1).wait_for(state="detached")
+        settle(page)
+        assert page.evaluate(held) != ""
+        assert second in found_ids(page)
 
 
 def test_an_image_is_dropped(browser, address):
@@ -162,6 +350,7 @@ def test_an_image_is_dropped(browser, address):
         page.wait_for_function(
             "() => document.querySelector('#asked').innerText.includes('mine.png')"
         )
+        settle(page)
         assert found_ids(page)[0] == name(7)
         page.evaluate(
             """data => {
@@ -187,7 +376,7 @@ def test_points_of_the_map_are_chosen_and_downloaded(browser, address, tool):
         with page.expect_response("**/api/map/picture*"):
             page.click("#tab-map")
         with page.expect_response("**/api/map/picture*"):
-            page.select_option("#colour", "label")
+            page.select_option("#colour", "size_arcsec")
         page.check(f"input[value={tool}]", force=True)
         frame = page.locator("#canvas").bounding_box()
 
@@ -249,10 +438,10 @@ def test_sources_are_tagged_with_keys_and_taken_away(browser, address, place):
     with opened(browser, address) as page:
         page.click("#tab-label")
         page.locator("#current h2").wait_for()
-        for tag in ("single", "double"):
-            page.keyboard.press("n")
-            page.keyboard.type(tag)
-            page.keyboard.press("Enter")
+        for key, tag in enumerate(("single", "double"), 1):
+            make_tag(page, tag)
+            assert page.locator("#current .tag").count() == 0  # made, and not set by that
+            page.keyboard.press(str(key))
             page.locator("#current .tag", has_text=tag).wait_for()
             shown = page.locator("#current h2").inner_text()
             page.keyboard.press("ArrowRight")
@@ -277,6 +466,71 @@ def test_sources_are_tagged_with_keys_and_taken_away(browser, address, place):
         assert "sources.csv" in zipfile.ZipFile(io.BytesIO(data)).namelist()
         called, data = saved(page, page.locator("#save-tagged button"))
         assert len(Table.read(data.decode(), format="ascii.csv")) == 16
+
+
+def make_tag(page, tag):
+    page.keyboard.press("n")
+    page.keyboard.type(tag)
+    page.keyboard.press("Enter")
+    page.locator("#tags button", has_text=tag).wait_for()
+
+
+def keys_of_tags(page):
+    rows = page.locator("#tags button").all()
+    return {row.locator("span").first.inner_text(): row.locator("kbd").inner_text() for row in rows}
+
+
+def test_keys_stay_with_their_tags(browser, folder, tmp_path):
+    with served(folder, tmp_path) as own, opened(browser, own) as page:
+        page.click("#tab-label")
+        page.locator("#current h2").wait_for()
+        first = page.locator("#current h2").inner_text()
+        for tag in ("compact", "2"):  # a number as a name takes no other's place
+            make_tag(page, tag)
+        page.keyboard.press("1")
+        page.locator("#current .tag", has_text="compact").wait_for()
+        page.keyboard.press("Enter")
+        wait_for_another(page, first)
+        page.keyboard.press("2")
+        page.locator("#current .tag").wait_for()
+        page.keyboard.press("ArrowLeft")
+        page.locator("#current h2", has_text=first).wait_for()
+        make_tag(page, "double")
+        page.keyboard.press("3")  # on the source that was looked at first
+        page.locator("#current .tag", has_text="double").wait_for()
+        page.keyboard.press("1")  # nobody is compact any more
+        page.locator("#current .tag", has_text="compact").wait_for(state="detached")
+        expected = {"compact": "1", "2": "2", "double": "3"}
+        assert keys_of_tags(page) == expected
+        page.reload()
+        page.locator("#current h2").wait_for()
+        assert keys_of_tags(page) == expected
+        make_tag(page, "dobule")
+        page.keyboard.press("u")
+        page.locator("#tags button", has_text="dobule").wait_for(state="detached")
+        assert keys_of_tags(page) == expected
+        kept = json.loads((tmp_path / "tags.json").read_text())
+        assert kept["keys"] == {"compact": 1, "2": 2, "double": 3}
+        assert kept["sources"][first] == ["double"]
+
+
+def test_a_key_is_for_the_source_that_was_seen(browser, folder, tmp_path):
+    """Keys that come faster than the server answers tag nothing else."""
+    with served(folder, tmp_path) as own, opened(browser, own) as page:
+        page.click("#tab-label")
+        page.locator("#current h2").wait_for()
+        make_tag(page, "double")
+        first = page.locator("#current h2").inner_text()
+        page.evaluate(
+            """() => {
+                for (const key of ["1", "Enter", "Enter", "Enter"]) {
+                    document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+                }
+            }"""
+        )
+        wait_for_another(page, first)
+        page.locator("#progress", has_text="1 of").wait_for()
+        assert json.loads((tmp_path / "tags.json").read_text())["sources"] == {first: ["double"]}
 
 
 def test_narrow_screens_show_everything(browser, address):

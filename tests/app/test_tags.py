@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from app.small_index import N, name
 from skylobe.app import training_table
 from skylobe.app.proposals import Proposer
-from skylobe.app.tags import TagStore, clean
+from skylobe.app.tags import TagStore, clean, counts
 from skylobe.core.errors import ConfigError, DataError, StorageError
 from skylobe.images import datasets
 from skylobe.search.store import SourceIndex
@@ -168,7 +168,60 @@ def test_the_training_table_is_a_data_set(folder, tmp_path):
 def test_a_file_names_its_format(tmp_path):
     TagStore(tmp_path / "tags.json").change(["a"], ["bent"])
     kept = json.loads((tmp_path / "tags.json").read_text())
-    assert kept == {"format": 1, "sources": {"a": ["bent"]}}
+    assert kept == {"format": 1, "keys": {"bent": 1}, "sources": {"a": ["bent"]}}
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["tag", "untag", "forget", "make", "unmake"]),
+        st.sampled_from("abcd"),
+        st.sampled_from(["bent", "double", "1", "0"]),
+    ),
+    max_size=12,
+)
+
+
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(steps=STEPS)
+def test_a_tag_keeps_its_number_whatever_becomes_of_others(tmp_path, steps):
+    path = tmp_path / "tags.json"
+    path.unlink(missing_ok=True)
+    stores = [TagStore(path), TagStore(path)]
+    before: dict[str, int] = {}
+    for turn, (what, source, tag) in enumerate(steps):
+        store = stores[turn % 2]
+        if what in ("tag", "untag"):
+            store.change([source], *([tag], []) if what == "tag" else ([], [tag]))
+        elif what == "forget":
+            store.forget([source])
+        elif what == "make":
+            store.make(tag)
+        elif tag not in counts(store.all()):
+            store.unmake(tag)
+            before.pop(tag, None)
+        now = TagStore(path).keys()
+        assert now == now | before
+        assert len(set(now.values())) == len(now)
+        assert set(counts(store.all())) <= set(now)
+        before = now
+
+
+def test_a_tag_that_a_source_has_is_not_taken_back(tmp_path):
+    store = TagStore(tmp_path / "tags.json")
+    store.change(["a"], ["bent"])
+    with pytest.raises(ConfigError, match="take it off first"):
+        store.unmake("bent")
+    assert store.keys() == {"bent": 1}
+
+
+def test_a_file_without_numbers_takes_them_from_its_order(tmp_path):
+    path = tmp_path / "tags.json"
+    path.write_text('{"format": 1, "sources": {"a": ["compact"], "b": ["double"]}}')
+    store = TagStore(path)
+    store.change(["a"], ["bent"])  # on an earlier source than the others
+    assert store.keys() == TagStore(path).keys() == {"compact": 1, "double": 2, "bent": 3}
 
 
 def test_a_file_of_tags_may_have_any_ending(tmp_path):

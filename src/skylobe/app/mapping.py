@@ -19,6 +19,7 @@ from scipy.spatial import cKDTree
 from skylobe.app.schema import Colour
 from skylobe.core.errors import ConfigError
 from skylobe.core.extras import optional
+from skylobe.core.units import unit_of
 from skylobe.search import latent_map, placing
 from skylobe.search.map_record import LatentMap
 from skylobe.search.store import SourceIndex
@@ -34,6 +35,7 @@ WIDE = 20  # ratio of the ends above which the logarithm is coloured
 PICTURES_KEPT = 64
 FRAMES_KEPT = 3  # columns whose points lie ready to be drawn: 12 bytes a point
 MARGIN = 0.03
+SIGNS = {"arcsec": "″", "deg": "°"}
 
 
 class MapView:
@@ -70,6 +72,14 @@ class MapView:
         return [DENSITY, *(name for name in ("size_arcsec", "label") if name in few)] + [
             name for name in few if name not in ("size_arcsec", "label")
         ]
+
+    @cached_property
+    def first_colour(self) -> str:
+        """The column that tells most at first sight: the class, else the size, else how many."""
+        if (self.index.column("label") != "").any():
+            return "label"
+        sizes = self.index.column("size_arcsec").astype(np.float64)
+        return "size_arcsec" if np.isfinite(sizes).any() else DENSITY
 
     @cached_property
     def extent(self) -> Extent:
@@ -135,7 +145,10 @@ class MapView:
             shown = [*CLASSES[: len(names) - 1], REST_COLOUR]
             return Colour(column=column, kind="class", colours=shown, names=names)
         said = [f"{one:.3g}" for one in ends]
-        return Colour(column=column, kind="number", colours=_scale("viridis"), names=said)
+        unit = SIGNS.get(str(unit_of(column)), "")
+        return Colour(
+            column=column, kind="number", colours=_scale("viridis"), names=said, unit=unit
+        )
 
     def _frame(self, column: str) -> tuple[Any, list[str], tuple[float, float]]:
         """Lay a column's points out for drawing: the table, its classes, or the ends of its scale."""

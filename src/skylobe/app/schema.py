@@ -19,7 +19,19 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class SearchRequest(Body):
+class Filtering(Body):
+    """Which sources count."""
+
+    where: Annotated[str, Field(max_length=4000)] | None = Field(
+        default=None, description="Condition on the columns, such as label = 'FRI' AND ra > 10."
+    )
+    cone: Term | None = Field(default=None, description="Position around which to search only.")
+    cone_radius: float = Field(default=1.0, gt=0, le=180, description="Degrees.")
+    sizes: tuple[Number, Number] | None = Field(default=None, description="Arcsec.")
+    n: int = Field(default=24, ge=1, le=limits.ANSWERS)
+
+
+class SearchRequest(Filtering):
     """What to search for, and among which sources.
 
     A term is an id of the index, a position in any notation, an object's name where the server looks names
@@ -28,14 +40,18 @@ class SearchRequest(Body):
 
     like: list[Term] = Field(min_length=1, max_length=limits.TERMS)
     unlike: list[Term] = Field(default=[], max_length=limits.TERMS)
-    where: Annotated[str, Field(max_length=4000)] | None = Field(
-        default=None, description="Condition on the columns, such as label = 'FRI' AND ra > 10."
-    )
-    cone: Term | None = Field(default=None, description="Position around which to search only.")
-    cone_radius: float = Field(default=1.0, gt=0, le=180, description="Degrees.")
-    sizes: tuple[Number, Number] | None = Field(default=None, description="Arcsec.")
     same_source: float = Field(default=SAME_SOURCE, ge=0, le=3600, description="Arcsec.")
-    n: int = Field(default=24, ge=1, le=limits.ANSWERS)
+
+
+class BrowseRequest(Filtering):
+    """Sources that pass a filter, like nothing in particular."""
+
+    order: Annotated[str, Field(max_length=300)] | None = Field(
+        default=None,
+        description="Column of numbers, smallest first, or with - before it largest first; "
+        "without one a mixed order, the same each time.",
+    )
+    start: int = Field(default=0, ge=0, description="Sources passed over.")
 
 
 class SelectionRequest(Body):
@@ -46,10 +62,11 @@ class SelectionRequest(Body):
 
 
 class ExportRequest(Body):
-    """Which sources to write into a file: those that answer a search, or those of a polygon, or some."""
+    """Which sources to write into a file: those that answer a search, that pass a filter, or some."""
 
     format: str = Field(description=".fits, .vot, .ecsv, .csv, .parquet, .reg or .moc.fits")
     search: SearchRequest | None = None
+    browse: BrowseRequest | None = Field(default=None, description="All that pass the filter.")
     polygon: list[Vertex] | None = Field(default=None, min_length=3, max_length=limits.VERTICES)
     ids: list[Term] | None = Field(default=None, min_length=1, max_length=limits.TAGGED_AT_ONCE)
     tagged: bool = Field(default=False, description="All sources that have a tag.")
@@ -62,6 +79,12 @@ class TagRequest(Body):
     add: list[Tag] = Field(default=[], max_length=limits.TAGS)
     remove: list[Tag] = Field(default=[], max_length=limits.TAGS)
     forget: bool = Field(default=False, description="As if never looked at.")
+
+
+class NewTag(Body):
+    """A tag to make, or to take back."""
+
+    tag: Tag
 
 
 class TrainingRequest(Body):
@@ -81,10 +104,18 @@ class SourceFacts(BaseModel):
     label: str
     facts: dict[str, str | float | bool | None] = Field(description="Further columns.")
     tags: list[str]
+    looked_at: bool = Field(description="By somebody who tags.")
     links: dict[str, str] = Field(description="Pages of the archive services about the place.")
     thumbnail: str | None = Field(description="The picture itself, as a data address.")
     x: float | None = Field(description="On the map.")
     y: float | None = Field(description="On the map.")
+
+
+class SourcePage(SourceFacts):
+    """A source of the index, and how its picture is measured."""
+
+    pixel_scale: float | None = Field(description="Arcsec per pixel of the picture, if known.")
+    beam_arcsec: float | None = Field(description="Of its survey: full width at half maximum.")
 
 
 class Answer(SourceFacts):
@@ -96,6 +127,14 @@ class Answer(SourceFacts):
     entries: int = Field(description="Entries of the index that show this source.")
 
 
+class Part(BaseModel):
+    """A term of a query, and what it shows."""
+
+    term: str
+    name: str
+    thumbnail: str | None
+
+
 class Asked(BaseModel):
     """What was searched for."""
 
@@ -103,6 +142,8 @@ class Asked(BaseModel):
     unusual: float | None = Field(
         description="Share of the index's sources whose nearest other one is nearer than the query's."
     )
+    like: list[Part]
+    unlike: list[Part]
     thumbnails: list[str | None]
     ids: list[str] = Field(description="Sources of the index that it was made of.")
     x: float | None
@@ -117,12 +158,12 @@ class SearchAnswer(BaseModel):
     seconds: float
 
 
-class Upload(BaseModel):
-    """An image that was sent: the term to search with, and what it shows."""
+class Browsed(BaseModel):
+    """Some of the sources that pass a filter."""
 
-    term: str
-    name: str
-    thumbnail: str | None
+    count: int = Field(description="Of all that pass.")
+    start: int
+    sources: list[SourceFacts]
 
 
 class Selected(BaseModel):
@@ -139,6 +180,7 @@ class Colour(BaseModel):
     kind: Literal["density", "number", "class"]
     colours: list[str]
     names: list[str] = Field(description="Of the classes; or the two ends of a number's scale.")
+    unit: str = Field(default="", description="Of a number.")
 
 
 class MapFacts(BaseModel):
@@ -149,6 +191,7 @@ class MapFacts(BaseModel):
     variance_kept: float
     extent: tuple[float, float, float, float] = Field(description="x0, x1, y0, y1.")
     columns: list[str]
+    colour: str = Field(description="The column to begin with.")
 
 
 class IndexFacts(BaseModel):
@@ -174,6 +217,7 @@ class TagFacts(BaseModel):
     """The tags and how many sources have each."""
 
     tags: dict[str, int]
+    keys: dict[str, int] = Field(description="Number of each tag; it stays with the tag.")
     looked_at: int
 
 

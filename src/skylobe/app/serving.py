@@ -2,6 +2,7 @@
 
 import logging
 import socket
+from collections.abc import Sequence
 from importlib import resources
 
 import uvicorn
@@ -12,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from skylobe.app.connections import Connection
+from skylobe.app.messages import in_page
 from skylobe.app.routes import routes
 from skylobe.app.security import LOCAL, Guard
 from skylobe.app.state import State
@@ -147,7 +149,8 @@ def _add_refusals(app: FastAPI, state: State) -> None:
     def refuse(request: Request, error: Exception) -> JSONResponse:
         status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 422)
         place = state.index.place
-        return _refusal(status, str(error).replace(place, "the index"))
+        instead = getattr(error, "instead", ())  # ids that may be meant
+        return _refusal(status, in_page(str(error).replace(place, "the index")), instead)
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: Exception) -> JSONResponse:
@@ -166,5 +169,6 @@ def _add_refusals(app: FastAPI, state: State) -> None:
         return _refusal(500, "The server could not answer; its log says why.")
 
 
-def _refusal(status: int, sentence: str) -> JSONResponse:
-    return JSONResponse({"error": sentence}, status_code=status)
+def _refusal(status: int, sentence: str, instead: Sequence[str] = ()) -> JSONResponse:
+    more = {"instead": list(instead)} if instead else {}
+    return JSONResponse({"error": sentence} | more, status_code=status)

@@ -149,6 +149,7 @@ class State:
                     label=columns["label"][at] or "",
                     facts={one: _plain(columns[one][at]) for one in further},
                     tags=list(tagged.get(name, ())),
+                    looked_at=name in tagged,
                     links={} if ra is None or dec is None else links(ra, dec),
                     thumbnail=shown[at],
                     x=number(points[at, 0]),

@@ -8,6 +8,7 @@ import json
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 from skylobe.app import limits
@@ -34,6 +35,7 @@ class TagStore:
         self._changing = threading.Lock()
         self._stamp: tuple[int, int, int] | None = None
         self._tagged: dict[str, tuple[str, ...]] = {}
+        self._keys: dict[str, int] = {}
         self._refresh()
 
     def all(self) -> Tagged:
@@ -44,6 +46,37 @@ class TagStore:
         with self._changing:
             self._refresh()
             return dict(self._tagged)
+
+    def keys(self) -> dict[str, int]:
+        """Give every tag that was made its number, from 1; it stays, whatever becomes of others."""
+        with self._changing:
+            self._refresh()
+            return dict(sorted(self._keys.items(), key=lambda pair: pair[1]))
+
+    def make(self, tag: str) -> None:
+        """Give a tag the lowest number that is free; no source has it yet.
+
+        Raises:
+            ConfigError: If it is no short text, or there are too many.
+            StorageError: If it cannot be written; then nothing has changed.
+        """
+        wanted = clean(tag)
+        with self._writing():
+            self._write(self._tagged, numbered(self._keys, [wanted]))
+
+    def unmake(self, tag: str) -> None:
+        """Take a tag back that no source has; its number is free again.
+
+        Raises:
+            ConfigError: If a source has it.
+        """
+        unwanted = clean(tag)
+        with self._writing():
+            if unwanted in counts(self._tagged):
+                raise ConfigError(f"A source has the tag {unwanted!r}; take it off first.")
+            self._write(
+                self._tagged, {one: at for one, at in self._keys.items() if one != unwanted}
+            )
 
     def change(
         self, ids: Iterable[str], add: Iterable[str] = (), remove: Iterable[str] = ()
@@ -65,13 +98,14 @@ class TagStore:
             for one in ids:
                 kept = [tag for tag in tagged.get(one, ()) if tag not in unwanted]
                 tagged[one] = tuple(dict.fromkeys([*kept, *wanted]))
-            self._write(tagged)
+            self._write(tagged, numbered(self._keys, wanted))
 
     def forget(self, ids: Iterable[str]) -> None:
         """Take sources out, as if they had never been looked at."""
         with self._writing():
             gone = set(ids)
-            self._write({one: tags for one, tags in self._tagged.items() if one not in gone})
+            left = {one: tags for one, tags in self._tagged.items() if one not in gone}
+            self._write(left, self._keys)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -80,10 +114,10 @@ class TagStore:
             self._refresh()
             yield
 
-    def _write(self, tagged: dict[str, tuple[str, ...]]) -> None:
-        if len({tag for tags in tagged.values() for tag in tags}) > limits.TAGS:
-            raise ConfigError(f"More than {limits.TAGS} different tags; take some off first.")
-        storage.write_json(self.path, {"format": FORMAT, "sources": tagged})
+    def _write(self, tagged: dict[str, tuple[str, ...]], keys: dict[str, int]) -> None:
+        if len(keys) > limits.TAGS:
+            raise ConfigError(f"More than {limits.TAGS} different tags; use those that there are.")
+        storage.write_json(self.path, {"format": FORMAT, "keys": keys, "sources": tagged})
         self._refresh()
 
     def _refresh(self) -> None:
@@ -96,12 +130,13 @@ class TagStore:
             kept = json.loads(self.path.read_text(encoding="utf-8"))
             if kept["format"] != FORMAT:
                 raise ValueError
-            self._tagged = {
-                str(one): tuple(map(str, tags)) for one, tags in kept["sources"].items()
-            }
+            tagged = {str(one): tuple(map(str, tags)) for one, tags in kept["sources"].items()}
+            keys = {str(tag): int(key) for tag, key in kept.get("keys", {}).items()}
+            # files of earlier versions hold no keys: there the order counts in which the tags appeared
+            self._tagged, self._keys = tagged, numbered(keys, counts(tagged))
             self._stamp = stamp
         except FileNotFoundError:
-            self._stamp, self._tagged = None, {}
+            self._stamp, self._tagged, self._keys = None, {}, {}
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise DataError(
                 f"{self.path}: not a file of tags that this version reads; move it away, or name "
@@ -138,3 +173,17 @@ def counts(tagged: Tagged) -> dict[str, int]:
         for tag in tags:
             found[tag] = found.get(tag, 0) + 1
     return found
+
+
+def numbered(keys: Mapping[str, int], tags: Iterable[str]) -> dict[str, int]:
+    """Give tags that have no number yet the lowest that are free.
+
+    >>> numbered({"bent": 1, "double": 3}, ["double", "ring", "core"])
+    {'bent': 1, 'double': 3, 'ring': 2, 'core': 4}
+    """
+    made, taken = dict(keys), set(keys.values())
+    free = (one for one in count(1) if one not in taken)
+    for tag in tags:
+        if tag not in made:
+            made[tag] = next(free)
+    return made

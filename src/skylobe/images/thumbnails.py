@@ -3,6 +3,7 @@
 import base64
 import io
 from functools import cache
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Shaped, UInt8
@@ -11,6 +12,8 @@ from PIL import Image
 from skylobe.images.stretch import stretch
 
 SOFTENING = 0.04  # of the peak; lobes of 1 % of it become visible
+FAINTEST = 0.004  # of the peak: one of 256 steps
+Stretch = Literal["arcsinh", "linear", "sqrt", "faint"]
 COLOURS = "inferno"
 SHOWN_ANGLE = 126.0  # arcsec; what an encoder sees
 
@@ -53,21 +56,27 @@ def address(plane: UInt8[np.ndarray, "height width"]) -> str:
     return "data:image/png;base64," + base64.b64encode(as_png(plane)).decode("ascii")
 
 
-def as_png(plane: UInt8[np.ndarray, "height width"]) -> bytes:
+def as_png(plane: UInt8[np.ndarray, "height width"], how: Stretch = "arcsinh") -> bytes:
     """Write a thumbnail, row 0 southernmost, as a PNG whose first row is the upper edge."""
     picture = Image.fromarray(np.ascontiguousarray(plane[::-1]))
     # the stretch lies in the palette: no pixel is computed
-    picture.putpalette(_palette(int(plane.max())))
+    picture.putpalette(_palette(int(plane.max()), how))
     file = io.BytesIO()
     picture.save(file, "PNG", compress_level=1)
     return file.getvalue()
 
 
 @cache
-def _palette(peak: int) -> bytes:
+def _palette(peak: int, how: Stretch) -> bytes:
     """Give the colours of all 256 values: a thumbnail's own peak is bright, however faint."""
     from matplotlib import colormaps  # most who import this show nothing
 
     share = np.clip(np.arange(256) / max(peak, 1), 0, 1)
-    colours = np.asarray(colormaps[COLOURS](stretch(share, SOFTENING)))[:, :3]
+    lifted = {
+        "arcsinh": stretch(share, SOFTENING),
+        "linear": share,
+        "sqrt": np.sqrt(share),
+        "faint": stretch(share, FAINTEST),
+    }[how]
+    colours = np.asarray(colormaps[COLOURS](lifted))[:, :3]
     return bytes((255 * colours).round().astype(np.uint8).ravel())

@@ -6,7 +6,6 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from astropy import units as u
 from astropy.coordinates import SkyCoord
 from jaxtyping import Float, Int, UInt8
 from numpy.typing import NDArray
@@ -20,11 +19,12 @@ from skylobe.images.files import ENDINGS, ImageFile, positions_of, read_image
 from skylobe.images.image_set import ImageSet
 from skylobe.models.embed import embed
 from skylobe.models.model import Model
+from skylobe.search.names import Names
+from skylobe.search.nearby import nearest, nobody_there
 from skylobe.search.rows import thumbnails
 from skylobe.search.store import SourceIndex
-from skylobe.sky.angles import angle_text
 from skylobe.sky.cutout import Cutout
-from skylobe.sky.positions import parse_position
+from skylobe.sky.positions import middle_of_name, parse_position
 
 SAME_PLACE = 10.0  # arcsec; a source of the index this near is the one that was pointed at
 AWAY = 0.5  # weight of what a query must not look like, beside 1 for what it must
@@ -151,6 +151,10 @@ class Doors:
     def _model(self) -> Model:
         return self.load_model()
 
+    @cached_property
+    def _names(self) -> Names:
+        return Names(self.index.ids)
+
     def query(self, text: str) -> Query:
         """Read a query: an id of the index, an image file, or a position in any notation.
 
@@ -169,20 +173,23 @@ class Doors:
         """Read a query that names a source or a place; no file is looked at, whatever the text says.
 
         Raises:
-            DataError: If it is neither an id of the index nor a position.
+            DataError: If it is neither a position nor an id of the index, or the beginning of just one.
             UnavailableError: If nothing is there and it cannot be fetched.
         """
         if text in self.index:
             return of_row(self.index, int(self.index.rows_of([text])[0]))
+        place, why = None, ""
         try:
             place = parse_position(text, resolve=self.resolve)
         except PositionError as error:
             why = f" ({str(error).partition('; ')[0]})" if text[:1].isdigit() else ""
-            raise DataError(
-                f"{text[:200]}: neither a source of the index nor an image file nor a position{why}; its "
-                f"ids look like {', '.join(self.index.ids[:3])}, and positions like 206.42 +23.38."
-            ) from None
-        return self.at(place)
+        if place is None or text[:1].isalpha():  # degrees begin many ids, and mean none
+            begun = self._names.beginning(text)
+            if len(begun) == 1:
+                return of_row(self.index, int(begun[0]))
+        if place is not None:
+            return self.at(place, middle_of_name(text))
+        raise self._names.unknown(text[:200], why, begun)
 
     def of_file(self, file: ImageFile, name: str) -> Query:
         """Search from an image that was read already, as one of a folder would be.
@@ -205,28 +212,21 @@ class Doors:
         )
         return of_image(self.index, image_set, self._model)
 
-    def at(self, place: SkyCoord) -> Query:
+    def at(self, place: SkyCoord, also: SkyCoord | None = None) -> Query:
         """Search from the source of the index at a position, or from a cut-out fetched there.
+
+        Args:
+            place: The position.
+            also: Another place that may be meant.
 
         Raises:
             DataError: If nothing of the index is there and nothing can be fetched.
         """
-        separation = place.separation(self.index.positions).to_value(u.arcsec)
-        known = np.isfinite(separation)
-        nearest = int(np.argmin(np.where(known, separation, np.inf)))
-        if known.any() and separation[nearest] <= self.radius:
-            return of_row(self.index, nearest)
+        found = nearest(self.index, place, also)
+        if found[1] <= self.radius:
+            return of_row(self.index, found[0])
         if self.fetch is None:
-            nearby = "its sources have no positions"
-            if known.any():
-                nearby = (
-                    f"the nearest is {self.index.ids[nearest]} at {angle_text(separation[nearest])}"
-                )
-            raise DataError(
-                f"{place.to_string('hmsdms', precision=1)}: the index has no source within "
-                f"{self.radius:g}″ ({nearby}); name a survey with survey=NAME to fetch a "
-                "cut-out, or give an image file."
-            )
+            raise nobody_there(self.index, place, self.radius, found)
         return of_image(self.index, as_image_set(self.fetch(place), self._model), self._model)
 
 

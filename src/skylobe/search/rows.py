@@ -27,7 +27,8 @@ THUMBNAIL_PIX = GALLERY_GRID.crop_pix
 BATCH = 1024
 ANYWHERE = SkyCoord(0, 0, unit="deg")  # an extent does not depend on it
 RESERVED = (
-    *("id", "ra", "dec", "size_arcsec", "label", "survey", "split", "vector", "thumbnail"),
+    *("id", "ra", "dec", "size_arcsec", "label", "survey", "pixel_scale"),
+    *("split", "vector", "thumbnail"),
     *("rank", "similarity", "separation_arcsec", "entries"),  # of answers
 )
 
@@ -37,8 +38,9 @@ def tabulate(image_set: ImageSet, embeddings: Embeddings) -> pa.Table:
 
     Columns: ``id`` (a name that occurs again gets ``#2``, ``#3``), ``ra`` and ``dec`` (degrees, ICRS),
     ``size_arcsec`` (the set's own where it has one, else measured on the image), ``label``, ``survey``,
-    ``split``, the set's further columns (``own_NAME`` where a name is taken), ``vector`` (length one) and
-    ``thumbnail`` (70×70, 0–255, row 0 southernmost).
+    ``pixel_scale`` (arcsec, of the image that it was made from), ``split``, the set's further columns
+    (``own_NAME`` where a name is taken), ``vector`` (length one) and ``thumbnail`` (70×70, 0–255, row 0
+    southernmost).
 
     Raises:
         DataError: If the embeddings are not the set's.
@@ -53,6 +55,8 @@ def tabulate(image_set: ImageSet, embeddings: Embeddings) -> pa.Table:
     columns["size_arcsec"] = numbers(sizes(image_set))
     columns["label"] = pa.array([one or None for one in labels(image_set)], pa.string())
     columns["survey"] = _surveys(image_set)
+    scale = np.full(len(image_set), image_set.pixel_scale or np.nan)
+    columns["pixel_scale"] = numbers(scale)
     splits = [None] * len(image_set) if image_set.splits is None else image_set.splits.tolist()
     columns["split"] = pa.array(splits, pa.string())
     for name, values in image_set.columns.items():

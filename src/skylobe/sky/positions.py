@@ -72,6 +72,22 @@ def parse_position(value: Any, *, resolve: bool = False) -> SkyCoord:  # noqa: A
     return position
 
 
+def middle_of_name(text: str) -> SkyCoord | None:
+    """Give the middle of what a name cut to whole seconds stands for: up to 15″ by 1″ of sky.
+
+    Args:
+        text: As ``parse_position`` reads it; ``None`` is given for all but such names.
+
+    >>> middle_of_name("J143742-001503").to_string("hmsdms")
+    '14h37m42.5s -00d15m03.5s'
+    """
+    name = _J_NAME.fullmatch("".join(text.translate(MINUS).split()))
+    if name is None or name["ra_rest"] or not len(name["ra"]) == len(name["dec"]) == 6:
+        return None
+    below = name["dec"] + (name["dec_rest"] or ".5")
+    return parse_position(f"{name['epoch']}{name['ra']}.5{name['sign']}{below}")
+
+
 def _read(value: Any, resolve: bool) -> SkyCoord:  # noqa: ANN401
     if isinstance(value, SkyCoord):
         return SkyCoord(value.icrs.ra, value.icrs.dec)  # without distance or motion

@@ -3,11 +3,11 @@
 from anyio import to_thread
 from fastapi import APIRouter, Depends
 
-from skylobe.app.routes import index, label, map, search
+from skylobe.app.routes import index, label, map, search, source
 from skylobe.app.routes.shared import Workers
 from skylobe.app.state import State
 
-TABS = (index, search, map, label)  # another tab is another file and a name here
+TABS = (index, source, search, map, label)  # another tab is another file and a name here
 
 
 def routes(state: State) -> APIRouter:

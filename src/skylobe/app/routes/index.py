@@ -1,13 +1,10 @@
 """Routes that tell what the index holds."""
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 
-from skylobe.app import limits, pictures
-from skylobe.app.routes.shared import Name, Workers
-from skylobe.app.schema import (
-    IndexFacts,
-    SourceFacts,
-)
+from skylobe.app import limits
+from skylobe.app.routes.shared import Workers
+from skylobe.app.schema import IndexFacts
 from skylobe.app.state import State
 from skylobe.core.version import VERSION
 from skylobe.search import export
@@ -36,16 +33,3 @@ def add(router: APIRouter, state: State, workers: Workers) -> None:
             upload_bytes=limits.UPLOAD_BYTES,
             version=VERSION,
         )
-
-    @router.get("/source", tags=["index"])
-    async def source(id: Name) -> SourceFacts:
-        """Tell all about a source of the index."""
-        rows = state.index.rows_of([id])
-        return (await workers.search(state.sources, rows))[0]
-
-    @router.get("/thumbnail", tags=["index"], response_class=Response)
-    async def thumbnail(id: Name) -> Response:
-        """Give a source's picture, 70×70 pixels, north up, stretched by arcsinh."""
-        rows = state.index.rows_of([id])
-        plane = (await workers.search(state.index.thumbnails, rows))[0]
-        return Response(pictures.as_png(plane), media_type="image/png")

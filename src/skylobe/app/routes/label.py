@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 from skylobe.app import training_table
 from skylobe.app.routes.shared import Count, Name, Workers, file_answer
 from skylobe.app.schema import (
+    NewTag,
     Proposal,
     ProposalAnswer,
     SourceFacts,
@@ -28,8 +29,9 @@ def add(router: APIRouter, state: State, workers: Workers) -> None:
 def _tagging(router: APIRouter, state: State, workers: Workers) -> None:
 
     def facts() -> TagFacts:
-        tagged = state.tags.all()
-        return TagFacts(tags=counts(tagged), looked_at=len(tagged))
+        tagged, keys = state.tags.all(), state.tags.keys()
+        found = dict.fromkeys(keys, 0) | counts(tagged)
+        return TagFacts(tags=found, keys=keys, looked_at=len(tagged))
 
     @router.get("/tags", tags=["label"])
     def tags() -> TagFacts:
@@ -44,6 +46,18 @@ def _tagging(router: APIRouter, state: State, workers: Workers) -> None:
             await to_thread.run_sync(state.tags.forget, asked.ids)
         else:
             await to_thread.run_sync(state.tags.change, asked.ids, asked.add, asked.remove)
+        return facts()
+
+    @router.post("/tags/new", tags=["label"])
+    async def make(asked: NewTag) -> TagFacts:
+        """Make a tag, which no source has yet."""
+        await to_thread.run_sync(state.tags.make, asked.tag)
+        return facts()
+
+    @router.post("/tags/unmade", tags=["label"])
+    async def unmake(asked: NewTag) -> TagFacts:
+        """Take a tag back that no source has."""
+        await to_thread.run_sync(state.tags.unmake, asked.tag)
         return facts()
 
     @router.get("/tags/sources", tags=["label"])

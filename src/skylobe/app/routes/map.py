@@ -35,6 +35,7 @@ def _drawing(router: APIRouter, state: State, workers: Workers) -> None:
             variance_kept=view.made.variance_kept,
             extent=view.extent,
             columns=view.columns,
+            colour=view.first_colour,
         )
 
     @router.get("/map/colours", tags=["map"])

@@ -4,13 +4,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from skylobe.app import answers, pictures
+from skylobe.app import answers
 from skylobe.app.routes.shared import Workers, file_answer
 from skylobe.app.schema import (
+    Browsed,
+    BrowseRequest,
     ExportRequest,
+    Part,
     SearchAnswer,
     SearchRequest,
-    Upload,
 )
 from skylobe.app.state import State
 
@@ -30,13 +32,16 @@ def add(router: APIRouter, state: State, workers: Workers) -> None:
         """Find the sources that look most like some, and unlike others."""
         return await workers.search(answers.search, state, asked)
 
+    @router.post("/browse", tags=["search"])
+    async def browse(asked: BrowseRequest) -> Browsed:
+        """List the sources that pass a filter; all, where none is given."""
+        return await workers.search(answers.browse, state, asked)
+
     @router.post("/uploads", tags=["search"], openapi_extra=UPLOADED)
-    async def upload(request: Request, name: Annotated[str, Query(max_length=300)] = "") -> Upload:
+    async def upload(request: Request, name: Annotated[str, Query(max_length=300)] = "") -> Part:
         """Send an image (FITS, PNG, JPEG) to search with; the body is the file itself."""
         term, query = await workers.embed(state.take, await request.body(), name)
-        shown = query.images[0]
-        picture = pictures.address(shown) if shown.any() else None
-        return Upload(term=term, name=query.name, thumbnail=picture)
+        return answers.part(term, query)
 
     @router.post("/export", tags=["search"], response_class=Response)
     async def save(asked: ExportRequest) -> Response:

@@ -1,6 +1,7 @@
 // What all three views share: asking the server, building elements, saying what went wrong, saving files.
 
-export const shared = { facts: null, answer: null }; // the index, and the search that was answered last
+// the index; and what the present question is answered with: null while nobody knows, or { problem }
+export const shared = { facts: null, answer: null };
 export const events = new EventTarget(); // "answer": there is a new one; "search": detail is a source to search from
 
 export const by = (id) => document.getElementById(id);
@@ -34,7 +35,8 @@ async function ask(path, body, signal) {
   }
   if (!answer.ok) {
     const told = await answer.json().catch(() => ({}));
-    throw new Error(told.error ?? `The server answered ${answer.status}.`);
+    const problem = new Error(told.error ?? `The server answered ${answer.status}.`);
+    throw Object.assign(problem, { instead: told.instead });
   }
   return answer;
 }
@@ -43,6 +45,15 @@ export const json = async (path, body, signal) => (await ask(path, body, signal)
 export const blob = async (path, body, signal) => (await ask(path, body, signal)).blob();
 export const query = (values) =>
   new URLSearchParams(Object.entries(values).filter(([, value]) => value !== null && value !== undefined)).toString();
+
+// Put new elements in the place of old ones; the keyboard's focus stays on what has the same data-key.
+export function fill(place, ...children) {
+  const held = place.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
+  place.replaceChildren(...children);
+  if (held === undefined) return;
+  const all = [...place.querySelectorAll("[data-key]")];
+  (all.find((one) => one.dataset.key === held) ?? all[0])?.focus({ preventScroll: true });
+}
 
 let hiding;
 export function notice(text, good = false) {

@@ -1,6 +1,7 @@
 // Sources as cards: the picture searches from them, two buttons mark them, links lead to the archives.
 
-import { events, make, picture } from "/static/common.js";
+import { changed, go } from "/static/address.js";
+import { events, fill, make, picture } from "/static/common.js";
 
 const number = (value, digits) => value.toFixed(digits);
 
@@ -13,12 +14,24 @@ function facts(source) {
       make("span", {}, `${source.rank}`));
   return make("div", { className: "facts" },
     top,
-    make("b", {}, source.id),
+    make("b", {}, named(source)),
     make("span", {}, [source.label, size].filter(Boolean).join(" · ")),
     make("span", { className: "quiet" }, source.place),
     away !== null && away < 3600 ? make("span", { className: "quiet" }, `${number(away, 0)}″ away`) : null,
     source.entries > 1 ? make("span", { className: "quiet" }, `${source.entries} entries`) : null,
     make("span", {}, ...source.tags.map((tag) => make("span", { className: "tag" }, tag))));
+}
+
+// A source's name, which opens all that is known of it.
+export function named(source) {
+  return make("a", {
+    href: changed({ source: source.id }), "data-key": `open ${source.id}`, title: "All about it",
+    onclick: (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      go({ source: source.id });
+    },
+  }, source.id);
 }
 
 export function archives(source) {
@@ -29,10 +42,10 @@ export function archives(source) {
 function card(source) {
   const send = (kind) => events.dispatchEvent(new CustomEvent(kind, { detail: source }));
   const mark = (kind, sign, text) => make("button", {
-    type: "button", className: kind, "aria-label": `${text} ${source.id}`, title: text, onclick: () => send(kind),
+    type: "button", className: kind, "data-key": `${kind} ${source.id}`, "aria-label": `${text} ${source.id}`, title: text, onclick: () => send(kind),
   }, `${sign} ${kind}`);
   const open = make("button", {
-    type: "button", className: "picture", "aria-label": `Search from ${source.id}`, title: "Search from it",
+    type: "button", className: "picture", "data-key": `search ${source.id}`, "aria-label": `Search from ${source.id}`, title: "Search from it",
     onclick: () => send("search"),
     onkeydown: (event) => {
       if (event.key === "+") send("like");
@@ -44,7 +57,7 @@ function card(source) {
 }
 
 export function show(place, sources) {
-  place.replaceChildren(...sources.map(card));
+  fill(place, ...sources.map(card));
 }
 
 // Arrow keys go from picture to picture.

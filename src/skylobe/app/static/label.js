@@ -1,67 +1,81 @@
 // The view that labels: one source at a time, keys for tags, the next ones proposed by what was learnt.
 
-import { attempt, by, json, make, picture, query, save, saver, shared, typing } from "/static/common.js";
-import { archives } from "/static/gallery.js";
+import { note, said } from "/static/address.js";
+import { attempt, by, fill, json, make, picture, query, save, saver, shared, typing } from "/static/common.js";
+import { archives, named } from "/static/gallery.js";
 
 const BATCH = 12;
 const KEYS = 9;
 
 let tags = {}; // name to number of sources
+let numbers = {}; // name to the number that is its key, for ever
 let lookedAt = 0;
 let queue = [];
 let at = 0;
 let past = []; // sources that were left behind
-let done = []; // changes, for undo
+let done = []; // what takes each change back
 let opened = false;
+let under = Promise.resolve(); // the change that is on its way
 
 const current = () => queue[at];
 
-function counted(found) {
-  tags = found.tags;
-  lookedAt = found.looked_at;
+// One change after the other: each sees what the one before it made.
+function inTurn(action) {
+  under = under.catch(() => {}).then(action);
+  return under;
 }
 
-async function post(change) {
-  const found = await attempt(() => json("tags", change));
+async function post(path, change) {
+  const found = await attempt(() => json(path, change));
   if (!found) return false;
-  counted(found);
+  [tags, numbers, lookedAt] = [found.tags, found.keys, found.looked_at];
   return true;
 }
 
-async function toggle(tag) {
-  const source = current();
+// Give a source other tags; with `seen` false it was never looked at.
+async function retag(source, wanted, seen = true) {
+  const change = seen ? { ids: [source.id], add: wanted.filter((one) => !source.tags.includes(one)),
+    remove: source.tags.filter((one) => !wanted.includes(one)) } : { ids: [source.id], forget: true };
+  if (!await post("tags", change)) return false;
+  Object.assign(source, { tags: wanted, looked_at: seen });
+  return true;
+}
+
+async function change(source, wanted) {
+  const before = { tags: [...source.tags], seen: Boolean(source.looked_at) };
+  if (!await retag(source, wanted)) return false;
+  done.push(async () => {
+    const taken = await retag(source, before.tags, before.seen);
+    if (taken) visit(source);
+    return taken;
+  });
+  return true;
+}
+
+async function toggle(source, tag) {
   if (!source) return;
   const has = source.tags.includes(tag);
-  if (!await post({ ids: [source.id], [has ? "remove" : "add"]: [tag] })) return;
-  const before = [...source.tags];
-  source.tags = has ? before.filter((one) => one !== tag) : [...before, tag];
-  done.push({ source, before, fresh: !source.seen });
-  source.seen = true;
+  if (await change(source, has ? source.tags.filter((one) => one !== tag) : [...source.tags, tag])) draw();
+}
+
+// A new tag has a key from now on; no source has it by that.
+async function add(tag) {
+  if (Object.hasOwn(numbers, tag)) return;
+  if (!await post("tags/new", { tag })) return;
+  done.push(() => post("tags/unmade", { tag }));
   draw();
 }
 
 async function undo() {
   const last = done.pop();
   if (!last) return;
-  const { source, before, fresh } = last;
-  const gone = source.tags.filter((one) => !before.includes(one));
-  const back = before.filter((one) => !source.tags.includes(one));
-  const change = fresh && !before.length ? { ids: [source.id], forget: true } : { ids: [source.id], add: back, remove: gone };
-  if (!await post(change)) return;
-  source.tags = before;
-  if (change.forget) source.seen = false;
-  if (current() !== source) visit(source);
-  else draw();
+  if (!await last()) done.push(last);
+  draw();
 }
 
-async function next() {
-  const source = current();
-  if (!source) return;
-  if (!source.seen) { // none of the tags applies, and that is worth knowing
-    if (!await post({ ids: [source.id] })) return;
-    done.push({ source, before: [], fresh: true });
-    source.seen = true;
-  }
+async function next(source) {
+  if (!source || source !== current()) return;
+  if (!source.looked_at && !await change(source, [])) return; // none of the tags applies: worth knowing
   past = [...past.filter((one) => one.id !== source.id), source].slice(-200);
   at += 1;
   if (at >= queue.length) await propose();
@@ -79,57 +93,77 @@ function back() {
   if (source) visit(source);
 }
 
+const HOW = { uncertainty: "what the probe is least sure of", similarity: "most like what has the tag", chance: "by chance" };
+
 async function propose() {
   const chosen = by("by").value;
   const wanted = { by: chosen, n: BATCH, tag: chosen === "similarity" ? by("like-tag").value || null : null };
-  const found = await attempt(() => json(`tags/next?${query(wanted)}`));
-  if (!found) return;
+  let found;
+  try {
+    found = await json(`tags/next?${query(wanted)}`);
+  } catch (problem) { // nothing that was proposed by another rule stays
+    [queue, at] = [[], 0];
+    tell(problem.message, true);
+    draw();
+    return;
+  }
   [queue, at] = [found.sources, 0];
   const learnt = Object.keys(found.sources[0]?.guesses ?? {}).length;
-  const how = { uncertainty: "what the probe is least sure of", similarity: "most like what has the tag", chance: "by chance" }[found.by];
-  by("learnt").textContent = `${learnt ? `Learnt ${learnt} ${learnt === 1 ? "tag" : "tags"} from ${lookedAt} sources in ${found.seconds.toFixed(2)} s. ` : ""}`
-    + `Next: ${queue.length ? how : "nothing left"}.`;
+  tell(`${learnt ? `Learnt ${learnt} ${learnt === 1 ? "tag" : "tags"} from ${lookedAt} sources in ${found.seconds.toFixed(2)} s. ` : ""}`
+    + `Next: ${queue.length ? HOW[found.by] : "nothing left"}.`);
   draw();
+}
+
+function tell(text, failed = false) {
+  by("learnt").textContent = text;
+  by("learnt").classList.toggle("failed", failed);
 }
 
 function drawCurrent() {
   const source = current();
   if (!source) {
-    by("current").replaceChildren(make("p", {}, "Every source has been looked at."));
+    const failed = by("learnt").classList.contains("failed");
+    by("current").replaceChildren(make("p", {}, failed ? by("learnt").textContent : "Every source has been looked at."));
     return;
   }
   const size = source.size_arcsec === null ? "" : `${source.size_arcsec.toFixed(0)}″`;
   const line = [source.label && `catalogue: ${source.label}`, size, source.place].filter(Boolean).join(" · ");
   by("current").replaceChildren(
     make("div", { className: "large" }, picture(source, 560)),
-    make("h2", {}, source.id),
+    make("h2", {}, named(source)),
     make("p", { className: "quiet" }, line),
     make("p", {}, ...source.tags.map((tag) => make("span", { className: "tag" }, tag))),
     archives(source));
 }
 
-function drawTags() {
+const inOrder = () => Object.keys(numbers).sort((one, other) => numbers[one] - numbers[other]);
+
+function tagButton(tag) {
   const source = current();
-  const buttons = Object.entries(tags).map(([tag, number], place) => {
-    const guess = source?.guesses?.[tag];
-    const belief = guess === undefined ? make("span") : make("meter", { min: 0, max: 1, value: guess, title: `the probe: ${(100 * guess).toFixed(0)} %` });
-    return make("button", {
-      type: "button", "aria-pressed": String(Boolean(source?.tags.includes(tag))), onclick: () => toggle(tag),
-    }, place < KEYS ? make("kbd", {}, `${place + 1}`) : make("span"), make("span", {}, tag), belief,
-    make("span", { className: "number" }, number.toLocaleString("en-GB")));
-  });
+  const guess = source?.guesses?.[tag];
+  const belief = guess === undefined ? make("span")
+    : make("meter", { min: 0, max: 1, value: guess, "aria-label": `${tag}, says the probe`, title: `the probe: ${(100 * guess).toFixed(0)} %` });
+  return make("button", {
+    type: "button", "data-key": tag, "aria-pressed": String(Boolean(source?.tags.includes(tag))),
+    onclick: () => inTurn(() => toggle(source, tag)),
+  }, numbers[tag] <= KEYS ? make("kbd", {}, `${numbers[tag]}`) : make("span"), make("span", {}, tag), belief,
+  make("span", { className: "number" }, tags[tag].toLocaleString("en-GB")));
+}
+
+function drawTags() {
+  const names = inOrder();
   const hint = make("p", { className: "quiet" }, "No tags yet: type the first below, such as “bent”.");
-  by("tags").replaceChildren(...(buttons.length ? buttons : [hint]));
-  const names = Object.keys(tags).map((tag) => make("option", { value: tag }, tag));
+  fill(by("tags"), ...(names.length ? names.map(tagButton) : [hint]));
   const kept = by("like-tag").value;
-  by("like-tag").replaceChildren(...names);
-  if (kept in tags) by("like-tag").value = kept;
+  const used = names.filter((tag) => tags[tag]);
+  by("like-tag").replaceChildren(...used.map((tag) => make("option", { value: tag }, tag)));
+  if (used.includes(kept)) by("like-tag").value = kept;
 }
 
 function strip(place, sources) {
-  place.replaceChildren(...sources.map((source) => make("button", {
-    type: "button", title: source.id, "aria-label": `Look at ${source.id}`, "aria-current": String(source === current()),
-    onclick: () => visit(source),
+  fill(place, ...sources.map((source) => make("button", {
+    type: "button", "data-key": source.id, title: source.id, "aria-label": `Look at ${source.id}`,
+    "aria-current": String(source === current()), onclick: () => inTurn(() => visit(source)),
   }, picture(source, 52))));
 }
 
@@ -139,19 +173,22 @@ function draw() {
   strip(by("queue"), queue.slice(at));
   strip(by("recent"), past.slice(-16).reverse());
   by("progress").textContent = `${lookedAt.toLocaleString("en-GB")} of ${shared.facts.sources.toLocaleString("en-GB")} sources, kept on disk.`;
-  by("training").disabled = by("save-tagged").hidden = !Object.keys(tags).length;
+  by("training").disabled = by("save-tagged").hidden = !inOrder().some((tag) => tags[tag]);
   by("undo").disabled = !done.length;
   by("back").disabled = !past.length;
+  if (current()) note({ at: current().id });
 }
 
 function keys(event) {
-  if (by("label").hidden || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (by("label").hidden || by("source").open || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Escape") event.target.blur?.();
   // Enter on a button presses that button
   if (typing(event) || (event.key === "Enter" && event.target.closest("button, a"))) return;
-  const name = Object.keys(tags)[Number(event.key) - 1];
-  const actions = { Enter: next, ArrowRight: next, ArrowLeft: back, u: undo, n: () => by("tag").focus() };
-  const action = /^[1-9]$/.test(event.key) && name ? () => toggle(name) : actions[event.key];
+  const name = inOrder().find((one) => String(numbers[one]) === event.key && numbers[one] <= KEYS);
+  const source = current(); // what is seen when the key goes down, whatever comes before its turn
+  const onward = () => inTurn(() => next(source));
+  const actions = { Enter: onward, ArrowRight: onward, ArrowLeft: () => inTurn(back), u: () => inTurn(undo), n: () => by("tag").focus() };
+  const action = name ? () => inTurn(() => toggle(source, name)) : actions[event.key];
   if (!action) return;
   event.preventDefault();
   action();
@@ -162,9 +199,25 @@ export async function open() {
   opened = true;
   const found = await attempt(() => json("tags"));
   if (!found) return;
-  counted(found);
-  past = (await attempt(() => json("tags/sources?n=16")) ?? []).reverse().map((one) => ({ ...one, seen: true }));
+  [tags, numbers, lookedAt] = [found.tags, found.keys, found.looked_at];
+  past = (await attempt(() => json("tags/sources?n=16")) ?? []).reverse();
+  const { values } = said();
+  by("by").value = values.get("by") ?? "uncertainty";
+  by("by-tag").hidden = by("by").value !== "similarity";
+  drawTags();
+  by("like-tag").value = values.get("tag") ?? by("like-tag").value;
   await propose();
+  const wanted = values.get("at");
+  if (!wanted || wanted === current()?.id) return;
+  const source = await attempt(() => json(`source?${query({ id: wanted })}`));
+  if (source) visit(source);
+}
+
+function chooseAgain() {
+  const chosen = by("by").value;
+  by("by-tag").hidden = chosen !== "similarity";
+  note({ by: chosen === "uncertainty" ? null : chosen, tag: chosen === "similarity" ? by("like-tag").value : null });
+  inTurn(propose);
 }
 
 export function start() {
@@ -172,18 +225,15 @@ export function start() {
     event.preventDefault();
     const tag = by("tag").value.trim().replace(/\s+/g, " ");
     if (!tag) return;
-    if (!current()?.tags.includes(tag)) await toggle(tag);
     by("tag").value = "";
     by("tag").blur();
+    await inTurn(() => add(tag));
   });
-  by("next").addEventListener("click", next);
-  by("back").addEventListener("click", back);
-  by("undo").addEventListener("click", undo);
-  by("by").addEventListener("change", () => {
-    by("by-tag").hidden = by("by").value !== "similarity";
-    propose();
-  });
-  by("like-tag").addEventListener("change", propose);
+  by("next").addEventListener("click", () => inTurn(() => next(current())));
+  by("back").addEventListener("click", () => inTurn(back));
+  by("undo").addEventListener("click", () => inTurn(undo));
+  by("by").addEventListener("change", chooseAgain);
+  by("like-tag").addEventListener("change", chooseAgain);
   by("training").addEventListener("click", () => attempt(() => save("tags/table", {}, "training_table.zip")));
   saver(by("save-tagged"), () => ({ tagged: true }));
   document.addEventListener("keydown", keys);

@@ -1,6 +1,7 @@
 // The latent map: pictures of the part in view come from the server; query, neighbours and lasso lie on top.
 
-import { attempt, blob, by, events, json, make, notice, picture, query, saver, shared } from "/static/common.js";
+import { go, note, said } from "/static/address.js";
+import { attempt, blob, by, events, json, make, picture, query, saver, shared } from "/static/common.js";
 import { show, walk } from "/static/gallery.js";
 import { listen } from "/static/pointer.js";
 import { View } from "/static/view.js";
@@ -13,8 +14,13 @@ let facts;
 let view;
 let drawn = null; // the latest picture and the part that it shows
 let outline = []; // of the selection, in map units
+let coloured = null; // the column that the map shows, or is about to
+let below = ""; // what the sources below the map answer
 let waiting;
 let asking = new AbortController();
+
+const part = () => [view.x, view.y, view.unit].map((one) => Number(one.toPrecision(7))).join(" ");
+const notePart = () => note({ part: part() });
 
 async function fetchPicture() {
   asking.abort();
@@ -22,11 +28,24 @@ async function fetchPicture() {
   const extent = view.extent;
   const fine = Math.min(window.devicePixelRatio || 1, FINEST);
   const size = { width: Math.round(view.width * fine), height: Math.round(view.height * fine) };
-  const wanted = query({ ...extent, ...size, column: by("colour").value });
-  const file = await attempt(() => blob(`map/picture?${wanted}`, undefined, asking.signal));
-  if (!file) return;
-  drawn = { extent, image: await createImageBitmap(file) };
+  const wanted = query({ ...extent, ...size, column: coloured });
+  notePart();
+  try {
+    const file = await blob(`map/picture?${wanted}`, undefined, asking.signal);
+    drawn = { extent, image: await createImageBitmap(file) };
+    lose("");
+  } catch (problem) {
+    if (problem.name === "AbortError") return;
+    drawn = null; // not that of another column or part
+    lose(problem.message);
+  }
   paint();
+}
+
+// Say in the map's place why there is none.
+function lose(text) {
+  by("lost").hidden = !text;
+  by("lost").textContent = text;
 }
 
 function changed() {
@@ -44,7 +63,7 @@ function ring(context, x, y, radius, colour, width = 2) {
 }
 
 function paintAnswer(context) {
-  if (!shared.answer) return;
+  if (!shared.answer?.answers) return;
   for (const one of shared.answer.answers) {
     if (one.x === null) continue;
     const [x, y] = view.toPixel(one.x, one.y);
@@ -82,7 +101,7 @@ function paint() {
     const { x0, x1, y0, y1 } = drawn.extent;
     const [left, top] = view.toPixel(x0, y1);
     context.drawImage(drawn.image, left, top, (x1 - x0) / view.unit, (y1 - y0) / view.unit);
-  } else {
+  } else if (by("lost").hidden) {
     context.font = "16px system-ui, sans-serif";
     context.fillStyle = "#b3bfd0";
     context.fillText("Drawing …", 16, 30);
@@ -112,29 +131,46 @@ async function hover(px, py) {
   shown.style.top = `${Math.max(4, Math.min(py + 16, view.height - 240))}px`;
 }
 
-async function select(polygon) {
-  outline = polygon;
-  paint();
-  const found = await attempt(() => json("map/selection", { polygon, n: 60 }));
-  if (!found) return;
-  const shown = found.count > found.sources.length ? `, the ${found.sources.length} most central below` : "";
-  by("selected").textContent = `${found.count.toLocaleString("en-GB")} sources selected${shown}.`;
-  show(by("selection"), found.sources);
-  by("save-selected").hidden = found.count === 0;
-  saver(by("save-selected"), () => ({ polygon }));
+const select = (polygon) => go({ part: part(), select: polygon.map((point) => point.map((one) => one.toPrecision(5)).join(" ")).join(",") });
+
+function tellBelow(text, sources, which, failed = false) {
+  by("selected").textContent = text;
+  by("selected").classList.toggle("failed", failed);
+  show(by("selection"), sources);
+  by("save-selected").hidden = !sources.length;
+  if (sources.length) saver(by("save-selected"), which);
 }
 
-// A search that was started here shows its answers here too.
-function showAnswer() {
+async function showSelection(text) {
+  const polygon = text.split(",").map((point) => point.split(" ").map(Number));
+  outline = polygon;
   paint();
-  if (by("map").hidden || !shared.answer) return;
-  outline = [];
+  tellBelow("Looking …", []);
+  let found;
+  try {
+    found = await json("map/selection", { polygon, n: 60 });
+  } catch (problem) {
+    if (below === text) tellBelow(problem.message, [], null, true);
+    return;
+  }
+  if (below !== text) return;
+  const shown = found.count > found.sources.length ? `, the ${found.sources.length} most central below` : "";
+  tellBelow(`${found.count.toLocaleString("en-GB")} sources selected${shown}.`, found.sources, () => ({ polygon }));
+}
+
+// Below the map: what the outline holds, or else what answers the search.
+function showBelow() {
   paint();
-  const { query: asked, answers, request } = shared.answer;
-  by("selected").textContent = `${answers.length} sources most like ${asked.name}.`;
-  show(by("selection"), answers);
-  by("save-selected").hidden = false;
-  saver(by("save-selected"), () => ({ search: request }));
+  const wanted = said().values.get("select") ?? "";
+  if (wanted) {
+    if (wanted !== below) showSelection(below = wanted);
+    return;
+  }
+  [below, outline] = ["", []];
+  paint();
+  const { query: asked, answers, request, problem } = shared.answer ?? {};
+  if (answers) tellBelow(`${answers.length} sources most like ${asked.name}.`, answers, () => ({ search: request }));
+  else tellBelow(problem ?? "", [], null, Boolean(problem));
 }
 
 const viewPolygon = () => {
@@ -143,24 +179,32 @@ const viewPolygon = () => {
 };
 
 async function legend() {
-  const found = await attempt(() => json(`map/colours?${query({ column: by("colour").value })}`));
-  if (!found) return;
-  const dot = (colour) => {
-    const mark = make("i");
-    mark.style.background = colour;
-    return mark;
-  };
-  if (found.kind === "class") {
-    by("legend").replaceChildren(...found.names.map((name, at) => make("span", {}, dot(found.colours[at]), name)));
-    return;
+  const column = coloured;
+  let found;
+  try {
+    found = await json(`map/colours?${query({ column })}`);
+  } catch {
+    found = null; // the drawing fails for the same reason, and says it
   }
-  const steps = found.colours.map((colour) => {
+  if (column !== coloured) return;
+  by("legend").replaceChildren(...(found === null ? [] : found.kind === "class" ? classes(found) : scale(found)));
+}
+
+function classes({ names, colours }) {
+  return names.map((name, at) => {
+    const mark = make("i");
+    mark.style.background = colours[at];
+    return make("span", {}, mark, name);
+  });
+}
+
+function scale({ names: [low, high], colours, unit }) {
+  const steps = colours.map((colour) => {
     const step = make("span");
     step.style.background = colour;
     return step;
   });
-  const [low, high] = found.names;
-  by("legend").replaceChildren(low, make("span", { className: "scale" }, ...steps), high);
+  return [`${low}${unit}`, make("span", { className: "scale" }, ...steps), `${high}${unit}`];
 }
 
 const KEYS = {
@@ -177,23 +221,36 @@ const KEYS = {
 
 export function open() {
   if (!facts) {
-    if (!shared.facts.has_map) notice("The index has no map; make one with skylobe map, and start the server again.");
+    if (!shared.facts.has_map) lose("The index has no map yet: run skylobe map on it, and start the server again.");
     return;
   }
-  if (drawn === null) view.fit(facts.extent);
-  else changed();
+  const { values } = said();
+  const wanted = values.get("colour") ?? facts.colour;
+  if (coloured !== wanted) {
+    by("colour").value = coloured = wanted;
+    legend();
+    changed();
+  }
+  const there = (values.get("part") ?? "").split(" ").map(Number);
+  if (there.length !== 3 || !there.every(Number.isFinite)) {
+    if (!view.unit) view.fit(facts.extent);
+  } else if (values.get("part") !== (view.unit && part())) {
+    view.show(...there);
+  }
+  showBelow();
 }
 
 export async function start() {
   if (!shared.facts.has_map) return;
-  facts = await attempt(() => json("map"));
-  if (!facts) return;
+  const found = await attempt(() => json("map"));
+  if (!found) return;
+  facts = found;
   const canvas = by("canvas");
   view = new View(canvas, changed);
   by("colour").replaceChildren(...facts.columns.map((name) => make("option", { value: name }, name)));
   by("map-facts").textContent = `${facts.points.toLocaleString("en-GB")} points, ${facts.method.toUpperCase()} of `
     + `${(100 * facts.variance_kept).toFixed(1)} % of the variance. The two axes mean nothing. A click searches from a point; rings are the query and its neighbours.`;
-  by("colour").addEventListener("change", () => { legend(); changed(); });
+  by("colour").addEventListener("change", () => go({ part: part(), colour: by("colour").value }));
   by("zoom-in").addEventListener("click", KEYS["+"]);
   by("zoom-out").addEventListener("click", KEYS["-"]);
   by("zoom-all").addEventListener("click", KEYS[0]);
@@ -212,12 +269,12 @@ export async function start() {
     select,
     click: async (px, py) => {
       const found = await attempt(() => near(px, py));
+      notePart();
       if (found) events.dispatchEvent(new CustomEvent("search", { detail: found }));
     },
   });
   window.addEventListener("resize", () => { if (!by("map").hidden) changed(); });
-  events.addEventListener("answer", showAnswer);
+  events.addEventListener("answer", showBelow);
   walk(by("selection"));
-  legend();
   if (!by("map").hidden) open();
 }

@@ -75,8 +75,8 @@ export function listen(canvas, view, on) {
   }, { passive: false });
 }
 
-// The server takes outlines of up to 2000 corners.
+// An outline stands in the address, and no hand draws finer than this.
 function thinned(path) {
-  const step = Math.ceil(path.length / 1500);
+  const step = Math.ceil(path.length / 200);
   return path.filter((_, place) => place % step === 0);
 }

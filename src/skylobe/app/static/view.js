@@ -2,7 +2,7 @@
 
 export class View {
   constructor(canvas, changed) {
-    Object.assign(this, { canvas, changed, x: 0, y: 0, unit: 1 }); // centre, and map units per pixel
+    Object.assign(this, { canvas, changed, x: 0, y: 0, unit: 0 }); // centre, and map units per pixel
   }
 
   get width() { return this.canvas.clientWidth; }
@@ -16,6 +16,11 @@ export class View {
   fit([x0, x1, y0, y1]) {
     [this.x, this.y] = [(x0 + x1) / 2, (y0 + y1) / 2];
     this.unit = Math.max((x1 - x0) / this.width, (y1 - y0) / this.height);
+    this.changed();
+  }
+
+  show(x, y, unit) {
+    Object.assign(this, { x, y, unit });
     this.changed();
   }
 
