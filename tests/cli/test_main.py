@@ -8,10 +8,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+import skylobe
 from conftest import lobes
 from skylobe.cli import main
 from skylobe.core import version
-from skylobe.core.errors import CheckpointError, CollapseError
+from skylobe.core.errors import CheckpointError, CollapseError, DataError
 from skylobe.experiments import quickstart
 from skylobe.learning import pretrain as pretraining
 from skylobe.learning.recipes import recipe
@@ -68,6 +69,8 @@ def test_every_command_explains_every_option(name: str, capsys: pytest.CaptureFi
         out.split()
     )
     assert "--config" in out
+    for word in ("<class", "collections.abc", "Optional[", "Union[", "Sequence["):
+        assert word not in " ".join(out.split())  # the terminal has its own words for types
 
 
 def test_fetch_counts_classes(table: Path, capsys: pytest.CaptureFixture[str]):
@@ -237,6 +240,26 @@ def test_a_tiny_run_ends_in_a_model(
         (["pretrain", "--train.lr", "big"], 2, "--train.lr: Expected float. Got value: big"),
         (["pretrain", "--config", "absent.yaml"], 2, "absent.yaml"),
         (["embed", "--data", "x", "--out", "y", "--n_views", "3"], 2, "one of [1, 8]"),
+        (
+            ["search", "--query", "x", "--tables", "t.vot"],
+            2,
+            "a list, such as '[\"a\"]'. Got value: t.vot",
+        ),
+        (
+            ["search", "--query", "x", "--sizes", "5"],
+            2,
+            "Expected [float, float] or null. Got value: 5",
+        ),
+        (
+            ["search", "--query", "x", "--n-neighbours", "3"],
+            2,
+            "Name the index to search with --index",
+        ),
+        (
+            ["finetune", "--data", "x", "--out", "y", "--settings.metod", "z"],
+            2,
+            "it has method, with_measures",
+        ),
         (["embed", "--data", "absent", "--out", "y"], 2, "no set, table or folder"),
         (["info", "--model", "absent"], CheckpointError.exit_code, "absent"),
     ],
@@ -274,6 +297,85 @@ def test_a_stopped_run_says_what_next(
     found, _, err = run(capsys, "pretrain", "--corpus", table, "--out", "x")
     assert found == code
     assert message in err
+
+
+def test_a_stopped_command_that_keeps_nothing_does_not_promise_to_go_on(
+    table: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def stop(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("skylobe.embed", stop, raising=False)
+    code, _, err = run(capsys, "embed", "--data", table, "--out", "x.parquet")
+    assert code == 130
+    assert "run the same command again to begin anew" in err
+
+
+def test_the_version_names_the_program_once(capsys: pytest.CaptureFixture[str]):
+    code, out, _ = run(capsys, "--version")
+    assert code == 0
+    assert out.split() == ["skylobe", skylobe.__version__]
+
+
+def test_one_blank_file_costs_its_own_row_only(
+    table: Path,
+    model: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+):
+    np.save(tmp_path / "synthetic-3.npy", np.zeros((80, 80)))
+    np.save(tmp_path / "synthetic-5.npy", np.full((80, 80), np.nan))
+    (tmp_path / "synthetic-7.npy").unlink()
+    asked = ["--data", table, "--model", model]
+    code, text, err = run(capsys, "embed", *asked, "--out", tmp_path / "e.parquet")
+    assert code == 0, err
+    assert "21 embeddings" in text
+    told = sorted(one.getMessage().partition(":")[0] for one in caplog.records)
+    assert told == [f"synthetic-{row} is left out" for row in (3, 5, 7)]
+    assert "every pixel is blank" in caplog.text
+    code, text, err = run(capsys, "index", *asked, "--n_views", 1, "--out", tmp_path / "index")
+    assert code == 0, err
+    assert "21 sources" in text
+    kept = pq.read_table(tmp_path / "e.parquet")
+    expected = [row for row in range(24) if row not in (3, 5, 7)]
+    assert kept["source_id"].to_pylist() == [f"synthetic-{row}" for row in expected]
+    assert kept["ra"].to_pylist() == [10 + row for row in expected]
+    for path in tmp_path.glob("synthetic-*.npy"):
+        np.save(path, np.zeros((80, 80)))
+    code, _, err = run(capsys, "embed", *asked, "--out", tmp_path / "e.parquet")
+    assert code == DataError.exit_code
+    assert "none of 24 images can be used; the first: " in err
+
+
+def test_another_classifier_is_not_replaced(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    folder = tmp_path / "mine"
+    again = ["finetune", "--data", table, "--out", folder, "--settings.n_views", "1"]
+    for _ in range(2):  # the same once more is no other
+        assert run(capsys, *again)[0] == 0
+    kept = (folder / "classifier.json").read_bytes()
+    other = tmp_path / "other.csv"
+    other.write_text(table.read_text().replace(",one,", ",single,"))
+    code, _, err = run(capsys, *["finetune", "--data", other, *again[3:]])
+    assert code == 2
+    assert "holds a classifier of mine with other data, classes; name another folder" in err
+    code, _, err = run(capsys, *again, "--settings.method", "ridge")
+    assert code == 2
+    assert "with other settings" in err
+    assert (folder / "classifier.json").read_bytes() == kept
+
+
+def test_a_missing_query_is_told_before_a_set_is_embedded(
+    table: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr("skylobe.search.searching.embed", lambda *_, **__: pytest.fail("embedded"))
+    for query, message in (("absent.fits", "nor an image file"), ("Syntheti-9", "did you mean")):
+        asked = ["--data", table, "--model", model, "--query", query]
+        code, _, err = run(capsys, "search", *asked)
+        assert code == DataError.exit_code
+        assert message in err
 
 
 def test_finetune_then_predict(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

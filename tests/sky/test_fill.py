@@ -123,6 +123,15 @@ def test_a_service_that_answers_nobody_stops_the_run_and_marks_nobody(corpus):
     assert fill(corpus, sources(100), Service(), config) == {"accepted": 100, "failed": 0}
 
 
+def test_no_network_is_told_soon(corpus):
+    dead = Service({f"S{n}": [ServiceDownError("refused; try later")] * 9 for n in range(100)})
+    config = FillConfig(per_second=1e6, backoff=0, attempts=2)
+    with pytest.raises(ServiceDownError, match=r"no answer \(refused\); check the network"):
+        fill(corpus, sources(100), dead, config)
+    assert len(set(dead.asked)) <= 12  # and not the fifty of a service that answered before
+    assert corpus.counts() == {"accepted": 0, "failed": 0}
+
+
 def test_a_stop_keeps_what_was_fetched(corpus):
     service = Service({"S50": [KeyboardInterrupt()]})
     with pytest.raises(KeyboardInterrupt):

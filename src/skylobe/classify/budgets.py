@@ -1,5 +1,6 @@
 """A few labels to a classifier, for whatever time there is."""
 
+import json
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -7,16 +8,17 @@ from typing import Any, Literal
 
 from skylobe.classify import adapt
 from skylobe.classify import finetune as tuning
-from skylobe.classify.classifier import Classifier, save_classifier
+from skylobe.classify.classifier import FILE, Classifier, save_classifier
 from skylobe.classify.settings import AdaptConfig
 from skylobe.core import locks
 from skylobe.core.errors import ConfigError
 from skylobe.core.settings import from_dict, given, to_dict
+from skylobe.images.image_set import ImageSet
 from skylobe.learning.recipes import finetune_recipe
 from skylobe.learning.tuning_settings import FinetuneConfig
 from skylobe.models.inputs import images_for
 from skylobe.models.loading import as_model
-from skylobe.models.model import Model
+from skylobe.models.model import Model, read_json
 
 Budget = Literal["fast", "full"]
 Settings = AdaptConfig | FinetuneConfig | Mapping[str, Any] | None
@@ -42,7 +44,7 @@ def finetune(
         settings: ``AdaptConfig`` of the fast budget or ``FinetuneConfig`` of the full one; or some of its
             fields as a mapping, the others as in the recipe ``skylobe``.
         out: Folder that the classifier is written to. A full training keeps its state there: the same call
-            again goes on.
+            again goes on. One that is there is replaced by one of the same data and settings only.
         progress: Show a progress bar.
 
     Returns:
@@ -50,7 +52,8 @@ def finetune(
 
     Raises:
         DataError: If the labels cannot be learnt from.
-        ConfigError: If a setting is unknown or belongs to the other budget.
+        ConfigError: If a setting is unknown or belongs to the other budget, or ``out`` holds another
+            classifier.
         TrainingError: If the loss is no longer a number.
         StorageError: If another process writes to ``out``, or it cannot be written.
 
@@ -68,6 +71,8 @@ def finetune(
     model = as_model(model)
     image_set = images_for(model.preprocessing, labelled)
     folder = None if out is None else Path(out)
+    if folder is not None:
+        _insist_on_same(folder, model, image_set, config)
     with nullcontext() if folder is None else locks.holding(folder):
         if isinstance(config, AdaptConfig):
             made = adapt.adapt(model, image_set, config)
@@ -76,6 +81,28 @@ def finetune(
         if folder is not None:
             save_classifier(made, folder)
     return made
+
+
+def _insist_on_same(
+    folder: Path, model: Model, image_set: ImageSet, config: AdaptConfig | FinetuneConfig
+) -> None:
+    """Refuse a folder that holds a classifier of something else; more labels of one set are the same."""
+    if not (folder / FILE).is_file():
+        return
+    kept, encoder = read_json(folder / FILE), read_json(folder / "config.json")
+    made = kept.get("provenance", {})
+    same = {
+        "data": made.get("data") == image_set.name,
+        "classes": kept.get("class_names") == list(image_set.class_names),
+        "settings": made.get("config") == json.loads(json.dumps(to_dict(config))),
+        "model": str(encoder.get("name")).removesuffix(", fine-tuned") == model.name,
+    }
+    others = [part for part, is_same in same.items() if not is_same]
+    if others:
+        raise ConfigError(
+            f"{folder}: holds a classifier of {made.get('data', 'unknown data')} with other "
+            f"{', '.join(others)}; name another folder with out=FOLDER, or remove this one."
+        )
 
 
 def settings_of(

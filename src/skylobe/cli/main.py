@@ -8,11 +8,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from jsonargparse import ArgumentParser, get_loader
+from jsonargparse import ArgumentParser, DefaultHelpFormatter, get_loader
 
 import skylobe
 from skylobe.cli.commands import COMMANDS
-from skylobe.cli.messages import in_options, one_line
+from skylobe.cli.messages import in_options, one_line, plain_types, underscored
 from skylobe.cli.options import Command
 from skylobe.cli.plain import speak_plainly
 from skylobe.core import disk
@@ -26,12 +26,20 @@ NOBODY_READS = 141  # exit code of one whose reader has gone, as head does
 # of torch, the loader of libraries, and libraries written in Rust
 NO_MEMORY = re.compile("can't allocate memory|failed to map segment|[Cc]annot allocate memory")
 FEWER = "The memory is full; close other programs, or give the command fewer sources at once."
+RESUMED = (
+    "fetch",
+    "corpus",
+    "render",
+    "pretrain",
+    "predict",
+    "reproduce",
+)  # what keeps finished parts
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; an error is one sentence on stderr and its class's exit code."""
     speak_plainly(sys.stdout, sys.stderr)
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments = list(map(underscored, sys.argv[1:] if argv is None else argv))
     command = ""
     try:
         parser = build_parser(_chosen_recipe(arguments))
@@ -50,7 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"skylobe: {one_line(str(error), COMMANDS)}; see --help.", file=sys.stderr)
         return ConfigError.exit_code
     except KeyboardInterrupt:
-        print("skylobe: stopped; run the same command again to go on.", file=sys.stderr)
+        how = "go on" if command in RESUMED else "begin anew"
+        print(f"skylobe: stopped; run the same command again to {how}.", file=sys.stderr)
         return INTERRUPTED
     except Exception as error:
         return _refused(error)
@@ -73,6 +82,13 @@ def _refused(error: Exception) -> int:
     return refused.exit_code
 
 
+class PlainHelp(DefaultHelpFormatter):
+    """Help without Python's own words for types."""
+
+    def _expand_help(self, action: argparse.Action) -> str:
+        return plain_types(super()._expand_help(action))
+
+
 def build_parser(recipe_name: str = DEFAULT_RECIPE) -> ArgumentParser:
     """Make the parser of all commands from their signatures and docstrings.
 
@@ -82,7 +98,8 @@ def build_parser(recipe_name: str = DEFAULT_RECIPE) -> ArgumentParser:
     parser = ArgumentParser(
         prog="skylobe",
         description="Self-supervised models of radio galaxies: few labels, similarity search.",
-        version=f"skylobe {skylobe.__version__}",
+        version=skylobe.__version__,
+        formatter_class=PlainHelp,
         exit_on_error=False,
     )
     commands = parser.add_subcommands(dest="command")
@@ -97,7 +114,7 @@ def build_parser(recipe_name: str = DEFAULT_RECIPE) -> ArgumentParser:
 
 def _parser_of(command: Command, summary: str) -> ArgumentParser:
     """Offer a command's own arguments, and the fields of the records of settings that it takes."""
-    made = ArgumentParser(description=summary, exit_on_error=False)
+    made = ArgumentParser(description=summary, exit_on_error=False, formatter_class=PlainHelp)
     made.add_argument("--config", action="config", help="YAML file of these options.")
     made.add_function_arguments(
         command.function,

@@ -13,6 +13,12 @@ _GIVEN = re.compile(rf"(?<![\w./=?&-])([a-z_]+(?:\.[a-z_]+)*)=({_VALUE})")
 _CALL = re.compile(r"\bskylobe\.([a-z_]+)\(([^()]*)\)")
 _NAME = re.compile(r"(?<![\w./='\"-])([a-z]+(?:[_.][a-z_]+)+)\b(?![\w/='\"(])(?!\.\w)")
 
+_OPTION = re.compile(r"--[a-zA-Z][\w.-]*")
+_UNION = re.compile(
+    r"Does not validate against any of the Union subtypes Subtypes: \[(.*)\] Errors: .* "
+    r"Given value: (.*)"
+)
+
 
 def in_options(
     message: str,
@@ -54,8 +60,43 @@ def in_options(
 
 
 def one_line(message: str, commands: Collection[str]) -> str:
-    """Squeeze the parser's message into a line that names options as they are typed."""
+    r"""Squeeze the parser's message into a line that names options as they are typed.
+
+    >>> one_line("Expected a <class 'collections.abc.Sequence'>. Got value: a.vot", ["search"])
+    'Expected a list, such as \'["a"]\'. Got value: a.vot'
+    """
     line = " ".join(message.split()).rstrip(".")
     line = re.sub(r'Parser key "([^"]+)":', r"--\1:", line)
     line = re.sub(rf"\b({'|'.join(commands)})\.(\w+)", r"--\2", line)
-    return re.sub(r"a <class '(\w+)'>", r"\1", line).replace("a typing.Literal", "one of ")
+    line = _UNION.sub(r"Expected \1. Got value: \2", line)
+    line = line.replace(", <class 'NoneType'>", " or null")
+    line = line.replace("a <class 'collections.abc.Sequence'>", "a list, such as '[\"a\"]'")
+    return plain_types(line).replace("a typing.Literal", "one of ")
+
+
+def plain_types(text: str) -> str:
+    """Write the types of options without Python's own words for them.
+
+    >>> plain_types("required, type: <class 'Path'>"), plain_types("type: Optional[tuple[float, float]]")
+    ('required, type: Path', 'type: [float, float] | null')
+    """
+    text = re.sub(r"(?:\ba )?<class '(?:\w+\.)*(\w+)'>", r"\1", text)
+    text = re.sub(r"Union\[([^\[\]]*)\]", lambda found: found[1].replace(", ", " | "), text)
+    text = re.sub(r"Optional\[dict\[.*null\]\]", "mapping | null", text)
+    text = re.sub(r"Optional\[((?:[^\[\]]|\[[^\[\]]*\])*)\]", r"\1 | null", text)
+    text = re.sub(r"\btuple\[", "[", text).replace("NoneType", "null")
+    return re.sub(r"\b(?:Sequence|list)\[(\w+)\]", r"list of \1", text)
+
+
+def underscored(argument: str) -> str:
+    """Give an option's name its underscores; what it is given stays as it is.
+
+    >>> underscored("--n-neighbours"), underscored("--base-url=http://a-b"), underscored("-3")
+    ('--n_neighbours', '--base_url=http://a-b', '-3')
+    """
+    found = _OPTION.match(argument)
+    return (
+        argument
+        if found is None
+        else found[0].replace("-", "_").replace("__", "--", 1) + argument[found.end() :]
+    )

@@ -18,7 +18,12 @@ Options = dict[str, Value]  # of a data set or a budget; what takes them says wh
 
 
 def loaded(
-    data: str, options: Options | None, split: str | None = None, model: "Model | None" = None
+    data: str,
+    options: Options | None,
+    split: str | None = None,
+    model: "Model | None" = None,
+    *,
+    skip_broken: bool = False,
 ) -> "ImageSet":
     """Load the set that a command names.
 
@@ -27,6 +32,7 @@ def loaded(
         options: Of the set; ``split`` may be one of them.
         split: The same as an option of the command.
         model: That will look at it, with its scaling.
+        skip_broken: Leave out files that cannot be used, and say why.
     """
     import skylobe
 
@@ -35,6 +41,7 @@ def loaded(
         given["split"] = split
     if model is None:
         return skylobe.load(data, **given)
+    given.setdefault("skip_broken", skip_broken)
     from skylobe.models.inputs import images_for
 
     return images_for(model.preprocessing, data, **given)

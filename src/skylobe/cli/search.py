@@ -52,7 +52,7 @@ def index_command(
         made = skylobe.open_index(out)
     else:
         encoder = as_model(model)
-        images = loaded(data, options, split, encoder)
+        images = loaded(data, options, split, encoder, skip_broken=True)
         made = skylobe.index(
             images, out, model=encoder, n_views=n_views, mode=mode, embeddings=embeddings
         )
@@ -102,7 +102,8 @@ def search_command(
     if index is not None:
         among = skylobe.open_index(index)
     elif data is not None:
-        among = loaded(data, options, model=as_model(settings.model or DEFAULT_MODEL))
+        model = as_model(settings.model or DEFAULT_MODEL)
+        among = loaded(data, options, model=model, skip_broken=True)
     else:
         raise ConfigError("Name the index to search with index=FOLDER, or a set with data=NAME.")
     found = skylobe.search(among, query, n_neighbours, unlike=list(unlike), **vars(settings))

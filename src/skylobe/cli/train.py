@@ -9,6 +9,8 @@ from skylobe.cli.options import Options, loaded
 from skylobe.learning.settings import PretrainConfig
 from skylobe.models.settings import DEFAULT_MODEL
 
+KEEP_OUT = "give --settings.validation_share 0.2"
+
 
 def pretrain_command(
     corpus: str,
@@ -85,8 +87,7 @@ def finetune_command(
     classifier.save_classifier(noted, out)
     terminal.say(f"Classifier of {', '.join(made.class_names)}: {out}")
     if len(made.calibration.scores) == 0:
-        terminal.say(
-            "Not calibrated: no labels were kept out; give --settings.validation_share 0.2."
-        )
+        advice = "label more of each class" if budget == "fast" else KEEP_OUT
+        terminal.say(f"Not calibrated: no labels were kept out; {advice}.")
     elif made.caution is not None:
         terminal.say(made.caution)

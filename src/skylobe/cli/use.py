@@ -30,7 +30,7 @@ def embed_command(
     from skylobe.models.loading import as_model
 
     encoder = as_model(model)
-    images = loaded(data, options, split, encoder)
+    images = loaded(data, options, split, encoder, skip_broken=True)
     made = skylobe.embed(encoder, images, n_views=n_views, out=out, progress=True)
     terminal.say(f"{len(made)} embeddings of {made.vectors.shape[1]} features: {out}")
 

@@ -63,6 +63,7 @@ def normalised(
     ids: NDArray[np.str_],
     width_pix: int,
     scaling: ScalingConfig,
+    failures: dict[str, str] | None = None,
 ) -> Shaped[torch.Tensor, "file 1 width width"]:
     """Normalise files' pixels: physical ones by ``scaling``, pictures by a min–max.
 
@@ -71,19 +72,25 @@ def normalised(
         ids: Their names.
         width_pix: Pixels. Central square over which each is scaled, and which is kept.
         scaling: Of physical pixels.
+        failures: Where it is noted, by name, why a file gives no image; such files are left out of the
+            result. Without it the first of them is an error.
 
     Returns:
         ``(file, 1, width, width)``; ``uint8`` if all are, else ``float32``.
     """
-    images = [
-        normalise(
-            file.pixels,
-            scaling if file.is_physical else PICTURE_SCALING,
-            width_pix=width_pix,
-            source_id=str(source_id),
-        )
-        for file, source_id in zip(files, ids, strict=True)
-    ]
+    images = []
+    for file, source_id in zip(files, ids, strict=True):
+        own = scaling if file.is_physical else PICTURE_SCALING
+        try:
+            images.append(
+                normalise(file.pixels, own, width_pix=width_pix, source_id=str(source_id))
+            )
+        except DataError as error:
+            if failures is None:
+                raise
+            failures[str(source_id)] = str(error)
+    if not images:
+        return torch.empty((0, 1, width_pix, width_pix), dtype=torch.uint8)
     if any(image.dtype != np.uint8 for image in images):
         images = [i / np.float32(255) if i.dtype == np.uint8 else i for i in images]
     return torch.from_numpy(np.stack(images))[:, None]
@@ -104,7 +111,13 @@ class Framing:
     scaling: ScalingConfig = field(default_factory=ScalingConfig)
 
     def image_set(
-        self, name: str, files: Sequence[ImageFile], ids: NDArray[np.str_], *, is_told: bool
+        self,
+        name: str,
+        files: Sequence[ImageFile],
+        ids: NDArray[np.str_],
+        *,
+        is_told: bool,
+        failures: dict[str, str] | None = None,
     ) -> ImageSet:
         """Normalise files to a set.
 
@@ -114,21 +127,25 @@ class Framing:
             ids: Their names.
             is_told: The user told the pixel scale. Otherwise a file that does not say its own has a
                 remark in the column of that name.
+            failures: Where it is noted which files give no image, and why; such files are left out.
         """
         width_pix = width_in_pixels(
             [one.pixels.shape for one in files], self.pixel_scale, self.width
         )
-        known = [is_told or one.pixel_scale is not None for one in files]
+        images = normalised(files, ids, width_pix, self.scaling, failures)
+        kept = ~np.isin(ids, list(failures or {}))
+        known = np.array([is_told or one.pixel_scale is not None for one in files])[kept]
         remark = f"no pixel scale: taken for {self.pixel_scale or USUAL_SCALE:g}″ per pixel"
         return ImageSet(
             name=name,
-            images=normalised(files, ids, width_pix, self.scaling),
-            source_ids=ids,
+            images=images,
+            source_ids=ids[kept],
             pixel_scale=self.pixel_scale,
             columns={} if all(known) else {"remark": np.where(known, "", remark)},
             scaling=self.scaling,
             width=self.width,
             physical=False,
+            failures=failures or {},
         )
 
 

@@ -55,6 +55,7 @@ class ImageSet:
         width: Arcsec over which each was scaled; ``None`` if that is not said.
         physical: Whether the pixels are still in a unit of the sky; ``None`` looks at them
             (``is_physical``).
+        failures: Sources that have no image, by name, and why.
 
     Raises:
         DataError: If lengths differ, an image is blank by shape, or a label has no class name.
@@ -76,6 +77,7 @@ class ImageSet:
     scaling: ScalingConfig = field(default_factory=ScalingConfig)
     width: float | None = None
     physical: bool | None = None
+    failures: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check that every part describes the same sources."""
@@ -90,13 +92,9 @@ class ImageSet:
                 f"{self.name}: images must be uint8 or float32, not {self.images.dtype}."
             )
         parts = {
-            "source_ids": self.source_ids,
-            "labels": self.labels,
-            "splits": self.splits,
-            "positions": self.positions,
-            **self.columns,
+            name: getattr(self, name) for name in ("source_ids", "labels", "splits", "positions")
         }
-        for part, values in parts.items():
+        for part, values in (parts | self.columns).items():
             if values is not None and len(values) != len(self.images):
                 raise DataError(
                     f"{self.name}: {len(values)} {part} for {len(self.images)} images; "

@@ -40,7 +40,7 @@ def embed(
     Args:
         model: Encoder with its preprocessing; computed where the encoder's weights are. Or its name.
         images: ``ImageSet`` of any width, or whatever ``skylobe.load`` takes; they are brought to the
-            encoder's scaling and grid first.
+            encoder's scaling and grid first. Files that cannot be used are left out, and logged.
         n_views: 1 uses each image as it is; 8 averages over its quarter turns and mirror images, shared
             among the angles (``Preprocessing.spans``) that the model looks through. With one angle the
             embedding does not depend on turns; with several hardly (cosine above 0.99).
@@ -62,7 +62,7 @@ def embed(
     if n_views not in (1, 8):
         raise ConfigError(f"n_views is {n_views}; choose 1 or 8.")
     model = as_model(model)
-    image_set = images_for(model.preprocessing, images)
+    image_set = images_for(model.preprocessing, images, skip_broken=True)
     if len(image_set) == 0:
         raise DataError(f"{image_set.name}: no images to embed; check the split and the selection.")
     image_set = fitted(image_set, model.preprocessing.scaling)

@@ -30,7 +30,8 @@ def index(
     """Make an index of images to search in: vectors, facts and thumbnails in one folder.
 
     Args:
-        what: ``ImageSet``, or whatever ``skylobe.load`` takes.
+        what: ``ImageSet``, or whatever ``skylobe.load`` takes; files that cannot be used are left out, and
+            logged.
         out: Folder of the index; appears whole or not at all.
         model: Encoder, or its name.
         n_views: 1, or 8 to average over quarter turns and mirror images.
@@ -66,7 +67,7 @@ def _index(
     mode: Mode,
     embeddings: Embeddings | str | Path | None,
 ) -> SourceIndex:
-    image_set = images_for(loaded.preprocessing, what)
+    image_set = images_for(loaded.preprocessing, what, skip_broken=True)
     opened = open_index(folder) if mode == "append" else None
     if opened is not None:
         opened.require(loaded, n_views)  # before time is spent

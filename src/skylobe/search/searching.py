@@ -198,7 +198,8 @@ def _in_set(
             "skylobe.index(out=FOLDER) and name it with index=FOLDER."
         )
     model = as_model(asked.model or DEFAULT_MODEL)
-    image_set = images_for(model.preprocessing, index)
+    image_set = images_for(model.preprocessing, index, skip_broken=True)
+    similarity.insist_on_query(image_set, str(like[0]))
     if asked.embeddings is None:
         vectors = embed(model, image_set, n_views=asked.n_views, progress=True)
     else:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from skylobe.core.errors import ConfigError, DataError
 from skylobe.core.paths import is_file
 from skylobe.images import gallery
-from skylobe.images.cutting import fitted
+from skylobe.images.cutting import Framing, fitted
 from skylobe.images.datasets.table import load_files
 from skylobe.images.image_set import ImageSet
 from skylobe.models import embeddings as results
@@ -21,6 +21,7 @@ from skylobe.models.model import Model
 from skylobe.models.prepare import prepare
 from skylobe.models.settings import GALLERY_GRID
 from skylobe.search.exact import Index, Neighbours
+from skylobe.search.names import Names
 
 
 @dataclass(frozen=True)
@@ -55,16 +56,27 @@ def search(
     rows = np.flatnonzero(image_set.source_ids == query)
     if len(rows):
         return Found(image_set.select(rows[:1]), index.search_source(query, n_neighbours))
+    insist_on_query(image_set, query)
     path = Path(query)
-    if not is_file(path):
-        examples = ", ".join(image_set.source_ids[:3])
-        raise DataError(
-            f"{query}: neither a source of {image_set.name} nor an image file; its ids look like "
-            f"{examples}."
-        )
-    own = load_files([path], path, scaling=model.preprocessing.scaling)
+    own = load_files([path], path, Framing(None, scaling=model.preprocessing.scaling))
     vectors = embed(model, own, n_views=embeddings.n_views).vectors
     return Found(own, index.search(vectors, n_neighbours))
+
+
+def insist_on_query(image_set: ImageSet, query: str) -> None:
+    """Refuse a query that is neither a source of a set nor a file, before the set is embedded.
+
+    Raises:
+        DataError: If it is neither.
+    """
+    if query not in image_set.source_ids and not is_file(Path(query)):
+        meant = Names(image_set.source_ids).alike(query)
+        ask = f"did you mean {' or '.join(meant)}? Its" if meant else "its"
+        examples = ", ".join(image_set.source_ids[:3])
+        raise DataError(
+            f"{query[:200]}: neither a source of {image_set.name} nor an image file; {ask} ids look like "
+            f"{examples}."
+        )
 
 
 def stored_embeddings(path: Path, image_set: ImageSet, model: Model, n_views: int) -> Embeddings:

@@ -25,6 +25,7 @@ def load(
     *,
     split: str | None = None,
     root: str | Path | None = None,
+    skip_broken: bool = False,
     **options: Any,  # noqa: ANN401  (each set has options of its own)
 ) -> ImageSet:
     """Load images: a data set by its name, or your own in whatever form they are.
@@ -36,6 +37,8 @@ def load(
             or an ``ImageSet``, which is given back.
         split: ``train``, ``validation``, ``test``, or ``None`` for all.
         root: Folder to look in before the mirror, the cache and the network.
+        skip_broken: Leave out files that cannot be used, and note why in the set's ``failures``; without
+            it the first of them is an error.
         **options: Of what is loaded, such as ``subset="confident"`` of ``mirabest``, ``pixel_scale``
             (arcsec, or a ``Quantity``) of files and arrays, or ``labels`` of an array.
 
@@ -64,30 +67,36 @@ def load(
         if str(what) in NAMES:
             reader = importlib.import_module(f"skylobe.images.datasets.{what}").load
             return _read(reader, str(what), (split, where), options)
-        return _load_own(Path(what), split, where, options)
+        return _load_own(Path(what), split, where, options, skip_broken=skip_broken)
     from skylobe.images.datasets import listing, table
 
     if isinstance(what, list | tuple) and what and all(isinstance(f, str | Path) for f in what):
         what = {"id": [listing.stem(Path(one)) for one in what], "file": [str(one) for one in what]}
-        return _read(table.load, "A list of files", (Table(what), split), options)
+        listed = (Table(what), split)
+        return _read(table.load, "A list of files", listed, options, skip_broken=skip_broken)
     if is_pixels(what):
         return _load_pixels(what, split, options)
     if isinstance(what, np.ndarray):
         what = Table(what)  # a structured array
     elif isinstance(what, Results):
         what = what.to_table()
-    return _read(table.load, "The table", (what, split), options)
+    return _read(table.load, "The table", (what, split), options, skip_broken=skip_broken)
 
 
 def options_of(reader: Callable[..., ImageSet]) -> dict[str, Any]:
     """List the options that a reader takes besides split and place, with their types."""
     hints = typing.get_type_hints(reader)
     own = inspect.signature(reader).parameters.values()
-    return {one.name: hints[one.name] for one in own if one.kind is one.KEYWORD_ONLY}
+    kept = [one.name for one in own if one.kind is one.KEYWORD_ONLY and one.name != "skip_broken"]
+    return {name: hints[name] for name in kept}
 
 
 def _read(
-    reader: Callable[..., ImageSet], name: str, given: tuple[Any, ...], options: dict[str, Any]
+    reader: Callable[..., ImageSet],
+    name: str,
+    given: tuple[Any, ...],
+    options: dict[str, Any],
+    **further: Any,  # noqa: ANN401
 ) -> ImageSet:
     """Call a reader with options that it knows, each of the kind it takes."""
     known = options_of(reader)
@@ -97,11 +106,17 @@ def _read(
         if option not in known:
             choice = f"it has {', '.join(known)}" if known else "it has none"
             raise ConfigError(f"{name} has no option {option!r}; {choice}.")
-    return reader(*given, **{key: coerce(known[key], one, key) for key, one in options.items()})
+    typed = {key: coerce(known[key], one, key) for key, one in options.items()}
+    return reader(*given, **typed, **further)
 
 
 def _load_own(
-    path: Path, split: str | None, root: Path | None, options: dict[str, Any]
+    path: Path,
+    split: str | None,
+    root: Path | None,
+    options: dict[str, Any],
+    *,
+    skip_broken: bool,
 ) -> ImageSet:
     from skylobe.images.datasets import corpora, table
 
@@ -111,9 +126,9 @@ def _load_own(
     if kind == "folder":
         if split is not None:
             raise ConfigError(f"{path}: a folder has no splits; list the files in a table.")
-        return _read(table.load_folder, str(path), (path,), options)
+        return _read(table.load_folder, str(path), (path,), options, skip_broken=skip_broken)
     if kind == "file":
-        return _read(table.load, str(path), (path, split), options)
+        return _read(table.load, str(path), (path, split), options, skip_broken=skip_broken)
     raise ConfigError(
         f"There is no set, table or folder {str(path)[:200]!r}; choose {', '.join(NAMES)}, or give a path."
     )

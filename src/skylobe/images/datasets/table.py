@@ -7,7 +7,9 @@ Splits: the ``split`` column, if there is one.
 """
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,7 @@ def load(
     pixel_scale: float | None = None,
     class_names: tuple[str, ...] | None = None,
     scaling: ScalingConfig | None = None,
+    skip_broken: bool = False,
 ) -> ImageSet:
     """Read the images that a table lists.
 
@@ -50,6 +53,7 @@ def load(
         class_names: Classes in the order wanted; a label outside them is an error. ``None`` takes
             the labels found, sorted.
         scaling: Intensity scaling of physical pixels; ``None`` is MiraBest-F's.
+        skip_broken: Leave out the rows whose file cannot be used, and note why (``failures``).
 
     Raises:
         DataError: Naming the file or row, for whatever cannot be used.
@@ -64,20 +68,51 @@ def load(
         catalogue, splits = catalogue.select(rows), np.full(len(rows), split)
     labels, names = _labels(catalogue, class_names)
     ids = _distinct(ids_of(catalogue), catalogue.origin)
-    files = [_read(catalogue, row) for row in range(len(catalogue))]
-    places = positions_in(catalogue)
-    scale = pixel_scale or _common_scale(files, catalogue.origin)
-    framing = Framing(scale, width, scaling or ScalingConfig())
-    name = Path(catalogue.origin).stem
-    image_set = framing.image_set(name, files, ids, is_told=pixel_scale is not None)
+    readers = [partial(_read, catalogue, row) for row in range(len(catalogue))]
+    framing = Framing(pixel_scale, width, scaling or ScalingConfig())
+    image_set = _framed(catalogue.origin, ids, readers, framing, skip=skip_broken)
+    places, good = positions_in(catalogue), ~np.isin(ids, list(image_set.failures))
+    own = {name: values[good] for name, values in _own_columns(catalogue).items()}
     return replace(
         image_set,
-        labels=labels,
+        labels=None if labels is None else labels[good],
         class_names=names,
-        positions=positions_of(files) if places is None else places,
-        splits=splits,
-        columns=_beside(image_set, _own_columns(catalogue)),
+        positions=image_set.positions if places is None else places[good],
+        splits=None if splits is None else splits[good],
+        columns=_beside(image_set, own),
     )
+
+
+def _framed(
+    origin: str,
+    ids: NDArray[np.str_],
+    readers: Sequence[Callable[[], ImageFile]],
+    framing: Framing,
+    *,
+    skip: bool,
+) -> ImageSet:
+    """Read files and bring them to one scale, without those that cannot be used if these are skipped."""
+    failures: dict[str, str] = {}
+    files = {}
+    for name, read in zip(ids.tolist(), readers, strict=True):
+        try:
+            files[name] = read()
+        except DataError as error:
+            if not skip:
+                raise
+            failures[name] = str(error)
+    told, found = framing.pixel_scale, list(files.values())
+    framing = replace(framing, pixel_scale=told or _common_scale(found, origin))
+    names = np.array(list(files), dtype=ids.dtype)
+    noted = failures if skip else None
+    image_set = framing.image_set(
+        Path(origin).stem, found, names, is_told=told is not None, failures=noted
+    )
+    if failures and not len(image_set):
+        reason = next(iter(failures.values()))
+        raise DataError(f"{origin}: none of {len(ids)} images can be used; the first: {reason}")
+    kept = [files[name] for name in image_set.source_ids.tolist()]
+    return replace(image_set, positions=positions_of(kept))
 
 
 def _beside(image_set: ImageSet, own: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -92,6 +127,7 @@ def load_folder(
     width: float = WIDTH,
     pixel_scale: float | None = None,
     scaling: ScalingConfig | None = None,
+    skip_broken: bool = False,
 ) -> ImageSet:
     """Read every image file of a folder, without labels; ids are the file names' stems.
 
@@ -100,36 +136,27 @@ def load_folder(
         width: Arcsec. Central square over which every image is scaled, and which is kept.
         pixel_scale: Arcsec per pixel; ``None`` reads it off the files.
         scaling: Intensity scaling of physical pixels; ``None`` is MiraBest-F's.
+        skip_broken: Leave out the files that cannot be used, and note why (``failures``).
     """
-    return load_files(
-        files_of(folder), folder, width=width, pixel_scale=pixel_scale, scaling=scaling
-    )
+    framing = Framing(pixel_scale, width, scaling or ScalingConfig())
+    return load_files(files_of(folder), folder, framing, skip_broken=skip_broken)
 
 
 def load_files(
-    paths: list[Path],
-    origin: Path,
-    *,
-    width: float = WIDTH,
-    pixel_scale: float | None = None,
-    scaling: ScalingConfig | None = None,
+    paths: list[Path], origin: Path, framing: Framing, *, skip_broken: bool = False
 ) -> ImageSet:
     """Read image files, without labels; ids are the file names' stems.
 
     Args:
         paths: FITS, PNG, JPEG or NPY files.
         origin: What the set and messages about all files together are named after.
-        width: Arcsec. Central square over which every image is scaled, and which is kept.
-        pixel_scale: Arcsec per pixel; ``None`` reads it off the files.
-        scaling: Intensity scaling of physical pixels; ``None`` is MiraBest-F's.
+        framing: How they become images; without a pixel scale it is read off the files.
+        skip_broken: Leave out the files that cannot be used, and note why (``failures``).
     """
     ids = _distinct(np.array([stem(one) for one in paths]), str(origin))
-    files = [read_image(one) for one in paths]
-    framing = Framing(
-        pixel_scale or _common_scale(files, str(origin)), width, scaling or ScalingConfig()
-    )
-    image_set = framing.image_set(origin.name, files, ids, is_told=pixel_scale is not None)
-    return replace(image_set, positions=positions_of(files))
+    readers = [partial(read_image, one) for one in paths]
+    found = _framed(str(origin), ids, readers, framing, skip=skip_broken)
+    return replace(found, name=origin.name)
 
 
 def _distinct(ids: NDArray[np.str_], origin: str) -> NDArray[np.str_]:

@@ -37,6 +37,7 @@ from skylobe.sky.settings import CorpusSettings, FillConfig
 from skylobe.sky.sources import SourceList
 
 Fetch = Callable[[str, SkyCoord], Cutout]
+FIRST = 3  # sources without an answer, before anybody had one, that say that there is no network
 
 
 @dataclass(frozen=True)
@@ -113,17 +114,26 @@ class _Batch:
         self.corpus, self.sources, self.config = corpus, sources, config
         self.waiting: list[_Outcome] = []
         self.unanswered: list[_Outcome] = []
+        self.answers = False
         self.begun = time.monotonic()
 
     def add(self, outcome: _Outcome) -> None:
         if outcome.unanswered:
             self.unanswered.append(outcome)
+            first = max(FIRST, self.config.concurrency)
+            if not self.answers and len(self.unanswered) >= first:
+                reason = str(outcome.error).partition("; ")[0]
+                raise ServiceDownError(
+                    f"The first {len(self.unanswered)} sources got no answer ({reason}); check the "
+                    "network, and run the same command again."
+                )
             if len(self.unanswered) >= self.config.give_up_after:
                 raise ServiceDownError(
                     f"The last {len(self.unanswered)} sources got no answer ({outcome.error}); what "
                     "was fetched is kept, run the same command again later."
                 )
             return
+        self.answers = True
         self.waiting += [*self.unanswered, outcome]
         self.unanswered = []
         late = time.monotonic() - self.begun > self.config.batch_seconds
