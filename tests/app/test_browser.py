@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import Table
+from PIL import Image
 
 from app.serving_index import served
 from app.small_index import N, name
@@ -339,8 +341,6 @@ def test_the_focus_stays_where_it_was(browser, address):
 
 
 def test_an_image_is_dropped(browser, address):
-    from PIL import Image
-
     file = io.BytesIO()
     pixels = np.ascontiguousarray(lobes(N).images[7, 0].numpy()[::-1])
     Image.fromarray(pixels).save(file, "PNG")
@@ -426,6 +426,135 @@ def test_the_map_is_moved_and_pointed_at(browser, address):
             page.mouse.click(right, down)
         page.locator("#selection .card").first.wait_for()
         shoot(page, "map_search")
+
+
+def test_what_is_chosen_on_the_map_is_in_the_address(browser, address):
+    with opened(browser, address) as page:
+        search(page, name(4))
+        with page.expect_response("**/api/map/picture*"):
+            page.click("#tab-map")
+        page.locator("#legend i").first.wait_for()  # coloured from the first
+        assert page.input_value("#colour") == "label"
+        with page.expect_response("**/api/map/picture*"):
+            page.select_option("#colour", "size_arcsec")
+        page.locator("#legend", has_text="″").wait_for()
+        page.click("#zoom-in")
+        with page.expect_response("**/api/map/selection"):
+            page.click("#select-view")
+        page.locator("#selected", has_text="sources selected").wait_for()
+        page.locator("#selection .card").first.wait_for()
+        chosen, link = found_ids(page, "#selection"), page.url
+        page.reload()
+        page.locator("#selection .card").first.wait_for()
+        assert found_ids(page, "#selection") == chosen
+        assert page.url == link
+        assert page.input_value("#colour") == "size_arcsec"
+        page.go_back()
+        page.locator("#selected", has_text=f"most like {name(4)}").wait_for()
+        page.go_back()
+        page.locator("#legend i").first.wait_for()
+
+
+BRIGHT = """() => {
+    const copy = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+    Object.assign(copy.canvas, { width: 560, height: 560 });
+    copy.drawImage(document.querySelector("#source-body canvas"), 0, 0);
+    const { data } = copy.getImageData(0, 0, 560, 560);
+    return data.filter((value, at) => at % 4 === 0 && value > 200).length;
+}"""
+
+
+def test_a_source_has_a_page(browser, address):
+    with opened(browser, address) as page:
+        search(page, name(4))
+        link = page.locator("#gallery .facts a").first
+        one = link.inner_text()
+        link.focus()
+        page.keyboard.press("Enter")
+        page.locator("#source-body tr").first.wait_for()
+        page.locator("#source-body .strip button").nth(7).wait_for()
+        assert page.locator("#source-name").inner_text() == one
+        told = dict(row.inner_text().split("\t") for row in page.locator("#source-body tr").all())
+        assert {"position", "ra", "dec", "size_arcsec", "label", "pixel_scale"} <= set(told)
+        page.wait_for_function(f"() => ({BRIGHT})() > 0")
+        before = page.evaluate(BRIGHT)
+        with page.expect_response("**/api/source/picture*"):
+            page.select_option("#stretch", "faint")
+        page.wait_for_function(f"was => ({BRIGHT})() > was", arg=before)
+        shoot(page, "source")
+        called, data = saved(page, page.get_by_role("button", name="PNG"))
+        assert called == f"{one}.png"
+        assert Image.open(io.BytesIO(data)).size == (560, 560)
+        called, data = saved(page, page.get_by_role("button", name="FITS"))
+        assert called == f"{one}.fits"
+        with fits.open(io.BytesIO(data)) as hdus:
+            assert hdus[0].header["CRVAL1"] == pytest.approx(float(told["ra"]))
+            assert hdus[0].header["CDELT2"] == pytest.approx(1.8 / 3600)
+            assert "BUNIT" not in hdus[0].header
+        with page.expect_response("**/api/source?*"):
+            page.locator("#source-body .strip button").first.click()
+        page.wait_for_function(
+            "was => document.querySelector('#source-name').innerText !== was", arg=one
+        )
+        page.reload()
+        page.locator("#source-body tr").first.wait_for()
+        page.go_back()
+        page.locator("#source-name", has_text=one).wait_for()
+        page.keyboard.press("Escape")
+        page.locator("#source").wait_for(state="hidden")
+        assert "source=" not in page.url
+
+
+def test_a_source_that_is_not_there_says_so_on_its_page(browser, address):
+    with opened(browser, address, refused=1) as page:
+        page.evaluate("() => { location.hash = 'search?source=nobody'; }")
+        page.locator("#source-body .failed").wait_for()
+        assert "nobody: no source of that name" in page.locator("#source-body").inner_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_use_it(browser, folder, tmp_path, scheme):
+    """WCAG 2.1 AA as axe-core judges it: every page, in both themes."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    axe = Axe()
+    rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
+    found = {}
+
+    def judge(page, called):
+        for one in axe.run(page, options=rules).response["violations"]:
+            found[f"{called}: {one['id']}"] = [each["html"] for each in one["nodes"]]
+
+    with served(folder, tmp_path) as own, opened(browser, own, refused=1) as page:
+        page.emulate_media(color_scheme=scheme)
+        search(page, name(4))
+        page.locator("#filters summary").click()
+        page.locator("#gallery .like").first.click()
+        page.locator("#asked .chip").nth(1).wait_for()
+        settle(page)
+        judge(page, "search")
+        page.locator("#gallery .facts a").first.click()
+        page.locator("#source-body .strip button").nth(7).wait_for()
+        judge(page, "source")
+        page.keyboard.press("Escape")
+        page.click("#tab-map")
+        page.locator("#legend i").first.wait_for()
+        page.click("#select-view")
+        page.locator("#selection .card").first.wait_for()
+        judge(page, "map")
+        page.click("#tab-label")
+        page.locator("#current h2").wait_for()
+        for tag in ("single", "double"):
+            make_tag(page, tag)
+            page.keyboard.press("1" if tag == "single" else "2")
+            page.locator("#current .tag", has_text=tag).wait_for()
+            page.keyboard.press("Enter")
+            page.locator("#current .tag").wait_for(state="detached")
+        judge(page, "label")
+        page.click("#tab-search")
+        refuse(page, lambda: page.fill("#box", "syntetic-4") or page.keyboard.press("Enter"))
+        judge(page, "failed")
+    assert found == {}
 
 
 def wait_for_another(page, shown):

@@ -17,7 +17,7 @@ from skylobe.app.schema import (
     BrowseRequest,
     ExportRequest,
     Filtering,
-    Part,
+    QueryPart,
     SearchAnswer,
     SearchRequest,
     Selected,
@@ -76,11 +76,11 @@ def find(state: State, asked: SearchRequest) -> Answers:
     return _ask(state, asked, *_queries(state, asked))
 
 
-def part(term: str, query: Query) -> Part:
+def part(term: str, query: Query) -> QueryPart:
     """Tell a term of a query, with its picture."""
     shown = query.images[0]
     picture = pictures.address(shown) if shown.any() else None
-    return Part(term=term, name=query.name, thumbnail=picture)
+    return QueryPart(term=term, name=query.name, thumbnail=picture)
 
 
 def browse(state: State, asked: BrowseRequest) -> Browsed:

@@ -127,7 +127,7 @@ class Answer(SourceFacts):
     entries: int = Field(description="Entries of the index that show this source.")
 
 
-class Part(BaseModel):
+class QueryPart(BaseModel):
     """A term of a query, and what it shows."""
 
     term: str
@@ -142,8 +142,8 @@ class Asked(BaseModel):
     unusual: float | None = Field(
         description="Share of the index's sources whose nearest other one is nearer than the query's."
     )
-    like: list[Part]
-    unlike: list[Part]
+    like: list[QueryPart]
+    unlike: list[QueryPart]
     thumbnails: list[str | None]
     ids: list[str] = Field(description="Sources of the index that it was made of.")
     x: float | None

@@ -12,7 +12,7 @@ from skylobe.core.errors import ConfigError, DataError
 from skylobe.core.paths import is_file
 from skylobe.images import gallery
 from skylobe.images.cutting import Framing, fitted
-from skylobe.images.datasets.table import load_files
+from skylobe.images.datasets.folder import load_files
 from skylobe.images.image_set import ImageSet
 from skylobe.models import embeddings as results
 from skylobe.models.embed import embed

@@ -23,20 +23,21 @@ from skylobe.app.tags import counts
 def add(router: APIRouter, state: State, workers: Workers) -> None:
     """Put the routes into a router."""
     _tagging(router, state, workers)
+    _making(router, state)
     _learning(router, state, workers)
 
 
+def _facts(state: State) -> TagFacts:
+    tagged, keys = state.tags.all(), state.tags.keys()
+    found = dict.fromkeys(keys, 0) | counts(tagged)
+    return TagFacts(tags=found, keys=keys, looked_at=len(tagged))
+
+
 def _tagging(router: APIRouter, state: State, workers: Workers) -> None:
-
-    def facts() -> TagFacts:
-        tagged, keys = state.tags.all(), state.tags.keys()
-        found = dict.fromkeys(keys, 0) | counts(tagged)
-        return TagFacts(tags=found, keys=keys, looked_at=len(tagged))
-
     @router.get("/tags", tags=["label"])
     def tags() -> TagFacts:
         """Count the sources of each tag."""
-        return facts()
+        return _facts(state)
 
     @router.post("/tags", tags=["label"])
     async def change(asked: TagRequest) -> TagFacts:
@@ -46,19 +47,7 @@ def _tagging(router: APIRouter, state: State, workers: Workers) -> None:
             await to_thread.run_sync(state.tags.forget, asked.ids)
         else:
             await to_thread.run_sync(state.tags.change, asked.ids, asked.add, asked.remove)
-        return facts()
-
-    @router.post("/tags/new", tags=["label"])
-    async def make(asked: NewTag) -> TagFacts:
-        """Make a tag, which no source has yet."""
-        await to_thread.run_sync(state.tags.make, asked.tag)
-        return facts()
-
-    @router.post("/tags/unmade", tags=["label"])
-    async def unmake(asked: NewTag) -> TagFacts:
-        """Take a tag back that no source has."""
-        await to_thread.run_sync(state.tags.unmake, asked.tag)
-        return facts()
+        return _facts(state)
 
     @router.get("/tags/sources", tags=["label"])
     async def tagged_sources(tag: Name | None = None, n: Count = 60) -> list[SourceFacts]:
@@ -69,6 +58,20 @@ def _tagging(router: APIRouter, state: State, workers: Workers) -> None:
             if one in state.index and (tag is None or tag in own)
         ]
         return await workers.search(state.sources, state.index.rows_of(found[:n]))
+
+
+def _making(router: APIRouter, state: State) -> None:
+    @router.post("/tags/new", tags=["label"])
+    async def make(asked: NewTag) -> TagFacts:
+        """Make a tag, which no source has yet."""
+        await to_thread.run_sync(state.tags.make, asked.tag)
+        return _facts(state)
+
+    @router.post("/tags/unmade", tags=["label"])
+    async def unmake(asked: NewTag) -> TagFacts:
+        """Take a tag back that no source has."""
+        await to_thread.run_sync(state.tags.unmake, asked.tag)
+        return _facts(state)
 
 
 def _learning(router: APIRouter, state: State, workers: Workers) -> None:

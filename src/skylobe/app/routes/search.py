@@ -10,7 +10,7 @@ from skylobe.app.schema import (
     Browsed,
     BrowseRequest,
     ExportRequest,
-    Part,
+    QueryPart,
     SearchAnswer,
     SearchRequest,
 )
@@ -38,7 +38,9 @@ def add(router: APIRouter, state: State, workers: Workers) -> None:
         return await workers.search(answers.browse, state, asked)
 
     @router.post("/uploads", tags=["search"], openapi_extra=UPLOADED)
-    async def upload(request: Request, name: Annotated[str, Query(max_length=300)] = "") -> Part:
+    async def upload(
+        request: Request, name: Annotated[str, Query(max_length=300)] = ""
+    ) -> QueryPart:
         """Send an image (FITS, PNG, JPEG) to search with; the body is the file itself."""
         term, query = await workers.embed(state.take, await request.body(), name)
         return answers.part(term, query)

@@ -70,33 +70,28 @@ def load(
         return _load_own(Path(what), split, where, options, skip_broken=skip_broken)
     from skylobe.images.datasets import listing, table
 
+    reader = table.load_sound if skip_broken else table.load
     if isinstance(what, list | tuple) and what and all(isinstance(f, str | Path) for f in what):
         what = {"id": [listing.stem(Path(one)) for one in what], "file": [str(one) for one in what]}
-        listed = (Table(what), split)
-        return _read(table.load, "A list of files", listed, options, skip_broken=skip_broken)
+        return _read(reader, "A list of files", (Table(what), split), options)
     if is_pixels(what):
         return _load_pixels(what, split, options)
     if isinstance(what, np.ndarray):
         what = Table(what)  # a structured array
     elif isinstance(what, Results):
         what = what.to_table()
-    return _read(table.load, "The table", (what, split), options, skip_broken=skip_broken)
+    return _read(reader, "The table", (what, split), options)
 
 
 def options_of(reader: Callable[..., ImageSet]) -> dict[str, Any]:
     """List the options that a reader takes besides split and place, with their types."""
     hints = typing.get_type_hints(reader)
     own = inspect.signature(reader).parameters.values()
-    kept = [one.name for one in own if one.kind is one.KEYWORD_ONLY and one.name != "skip_broken"]
-    return {name: hints[name] for name in kept}
+    return {one.name: hints[one.name] for one in own if one.kind is one.KEYWORD_ONLY}
 
 
 def _read(
-    reader: Callable[..., ImageSet],
-    name: str,
-    given: tuple[Any, ...],
-    options: dict[str, Any],
-    **further: Any,  # noqa: ANN401
+    reader: Callable[..., ImageSet], name: str, given: tuple[Any, ...], options: dict[str, Any]
 ) -> ImageSet:
     """Call a reader with options that it knows, each of the kind it takes."""
     known = options_of(reader)
@@ -106,8 +101,7 @@ def _read(
         if option not in known:
             choice = f"it has {', '.join(known)}" if known else "it has none"
             raise ConfigError(f"{name} has no option {option!r}; {choice}.")
-    typed = {key: coerce(known[key], one, key) for key, one in options.items()}
-    return reader(*given, **typed, **further)
+    return reader(*given, **{key: coerce(known[key], one, key) for key, one in options.items()})
 
 
 def _load_own(
@@ -118,7 +112,7 @@ def _load_own(
     *,
     skip_broken: bool,
 ) -> ImageSet:
-    from skylobe.images.datasets import corpora, table
+    from skylobe.images.datasets import corpora, folder, table
 
     path, kind = located(path, root)
     if kind == "folder" and corpora.is_corpus(path):
@@ -126,9 +120,11 @@ def _load_own(
     if kind == "folder":
         if split is not None:
             raise ConfigError(f"{path}: a folder has no splits; list the files in a table.")
-        return _read(table.load_folder, str(path), (path,), options, skip_broken=skip_broken)
+        own = folder.load_sound_folder if skip_broken else folder.load_folder
+        return _read(own, str(path), (path,), options)
     if kind == "file":
-        return _read(table.load, str(path), (path, split), options, skip_broken=skip_broken)
+        listed = table.load_sound if skip_broken else table.load
+        return _read(listed, str(path), (path, split), options)
     raise ConfigError(
         f"There is no set, table or folder {str(path)[:200]!r}; choose {', '.join(NAMES)}, or give a path."
     )

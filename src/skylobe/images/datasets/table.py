@@ -1,4 +1,4 @@
-"""The user's own images: a table of files, or a folder of them.
+"""The user's own images: a table of files.
 
 Contents: whatever the files hold; FITS and NPY are physical pixels and are normalised as the survey
 sets are, PNG and JPEG were scaled by somebody before and only get a min–max.
@@ -7,10 +7,8 @@ Splits: the ``split`` column, if there is one.
 """
 
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,8 +19,9 @@ from skylobe.core.paths import is_file
 from skylobe.core.stored import free_name
 from skylobe.core.tables import Catalogue, read_catalogue
 from skylobe.images.cutting import WIDTH, Framing
-from skylobe.images.datasets.listing import files_of, ids_of, stem
-from skylobe.images.files import ImageFile, positions_of, read_image
+from skylobe.images.datasets.folder import distinct, framed
+from skylobe.images.datasets.listing import ids_of
+from skylobe.images.files import ImageFile, read_image
 from skylobe.images.image_set import SPLITS, ImageSet
 from skylobe.images.scaling import ScalingConfig
 from skylobe.sky.table_positions import columns_in, positions_in
@@ -38,7 +37,6 @@ def load(
     pixel_scale: float | None = None,
     class_names: tuple[str, ...] | None = None,
     scaling: ScalingConfig | None = None,
-    skip_broken: bool = False,
 ) -> ImageSet:
     """Read the images that a table lists.
 
@@ -53,12 +51,37 @@ def load(
         class_names: Classes in the order wanted; a label outside them is an error. ``None`` takes
             the labels found, sorted.
         scaling: Intensity scaling of physical pixels; ``None`` is MiraBest-F's.
-        skip_broken: Leave out the rows whose file cannot be used, and note why (``failures``).
 
     Raises:
         DataError: Naming the file or row, for whatever cannot be used.
         ConfigError: If a split is asked for and there is none.
     """
+    framing = Framing(pixel_scale, width, scaling or ScalingConfig())
+    return _load(source, split, framing, class_names, skip=False)
+
+
+def load_sound(
+    source: Any,  # noqa: ANN401  (a path, or a table of a library)
+    split: str | None = None,
+    *,
+    width: float = WIDTH,
+    pixel_scale: float | None = None,
+    class_names: tuple[str, ...] | None = None,
+    scaling: ScalingConfig | None = None,
+) -> ImageSet:
+    """Do as ``load``, but leave out rows whose file cannot be used, and note why (``failures``)."""
+    framing = Framing(pixel_scale, width, scaling or ScalingConfig())
+    return _load(source, split, framing, class_names, skip=True)
+
+
+def _load(
+    source: Any,  # noqa: ANN401
+    split: str | None,
+    framing: Framing,
+    class_names: tuple[str, ...] | None,
+    *,
+    skip: bool,
+) -> ImageSet:
     catalogue = read_catalogue(source)
     catalogue.require("id")
     catalogue.require("file")
@@ -67,10 +90,9 @@ def load(
         rows = _rows_of(split, splits, catalogue.origin)
         catalogue, splits = catalogue.select(rows), np.full(len(rows), split)
     labels, names = _labels(catalogue, class_names)
-    ids = _distinct(ids_of(catalogue), catalogue.origin)
+    ids = distinct(ids_of(catalogue), catalogue.origin)
     readers = [partial(_read, catalogue, row) for row in range(len(catalogue))]
-    framing = Framing(pixel_scale, width, scaling or ScalingConfig())
-    image_set = _framed(catalogue.origin, ids, readers, framing, skip=skip_broken)
+    image_set = framed(catalogue.origin, ids, readers, framing, skip=skip)
     places, good = positions_in(catalogue), ~np.isin(ids, list(image_set.failures))
     own = {name: values[good] for name, values in _own_columns(catalogue).items()}
     return replace(
@@ -83,90 +105,10 @@ def load(
     )
 
 
-def _framed(
-    origin: str,
-    ids: NDArray[np.str_],
-    readers: Sequence[Callable[[], ImageFile]],
-    framing: Framing,
-    *,
-    skip: bool,
-) -> ImageSet:
-    """Read files and bring them to one scale, without those that cannot be used if these are skipped."""
-    failures: dict[str, str] = {}
-    files = {}
-    for name, read in zip(ids.tolist(), readers, strict=True):
-        try:
-            files[name] = read()
-        except DataError as error:
-            if not skip:
-                raise
-            failures[name] = str(error)
-    told, found = framing.pixel_scale, list(files.values())
-    framing = replace(framing, pixel_scale=told or _common_scale(found, origin))
-    names = np.array(list(files), dtype=ids.dtype)
-    noted = failures if skip else None
-    image_set = framing.image_set(
-        Path(origin).stem, found, names, is_told=told is not None, failures=noted
-    )
-    if failures and not len(image_set):
-        reason = next(iter(failures.values()))
-        raise DataError(f"{origin}: none of {len(ids)} images can be used; the first: {reason}")
-    kept = [files[name] for name in image_set.source_ids.tolist()]
-    return replace(image_set, positions=positions_of(kept))
-
-
 def _beside(image_set: ImageSet, own: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """Put the table's columns behind those that reading the files gave; a name that is taken gives way."""
     given: dict[str, NDArray[Any]] = dict(image_set.columns)
     return given | {free_name(name, given): one for name, one in own.items()}
-
-
-def load_folder(
-    folder: Path,
-    *,
-    width: float = WIDTH,
-    pixel_scale: float | None = None,
-    scaling: ScalingConfig | None = None,
-    skip_broken: bool = False,
-) -> ImageSet:
-    """Read every image file of a folder, without labels; ids are the file names' stems.
-
-    Args:
-        folder: Holds FITS, PNG, JPEG or NPY files.
-        width: Arcsec. Central square over which every image is scaled, and which is kept.
-        pixel_scale: Arcsec per pixel; ``None`` reads it off the files.
-        scaling: Intensity scaling of physical pixels; ``None`` is MiraBest-F's.
-        skip_broken: Leave out the files that cannot be used, and note why (``failures``).
-    """
-    framing = Framing(pixel_scale, width, scaling or ScalingConfig())
-    return load_files(files_of(folder), folder, framing, skip_broken=skip_broken)
-
-
-def load_files(
-    paths: list[Path], origin: Path, framing: Framing, *, skip_broken: bool = False
-) -> ImageSet:
-    """Read image files, without labels; ids are the file names' stems.
-
-    Args:
-        paths: FITS, PNG, JPEG or NPY files.
-        origin: What the set and messages about all files together are named after.
-        framing: How they become images; without a pixel scale it is read off the files.
-        skip_broken: Leave out the files that cannot be used, and note why (``failures``).
-    """
-    ids = _distinct(np.array([stem(one) for one in paths]), str(origin))
-    readers = [partial(read_image, one) for one in paths]
-    found = _framed(str(origin), ids, readers, framing, skip=skip_broken)
-    return replace(found, name=origin.name)
-
-
-def _distinct(ids: NDArray[np.str_], origin: str) -> NDArray[np.str_]:
-    names, counts = np.unique(ids, return_counts=True)
-    if (counts > 1).any():
-        name = names[counts > 1][0]
-        raise DataError(
-            f"{origin}: the id {name} occurs {counts.max()} times; give every source an id of its own."
-        )
-    return ids
 
 
 def _splits(catalogue: Catalogue) -> NDArray[np.str_] | None:
@@ -234,16 +176,3 @@ def _own_columns(catalogue: Catalogue) -> dict[str, NDArray[Any]]:
     found = catalogue.further(*parts, *(columns_in(catalogue) or ())[:2])
     sizes = catalogue.sizes()
     return found if sizes is None else found | {"size_arcsec": sizes}
-
-
-def _common_scale(files: list[ImageFile], origin: str) -> float | None:
-    """Read the pixel scale that all files share."""
-    scales = [file.pixel_scale for file in files if file.pixel_scale is not None]
-    if not scales:
-        return None
-    if not np.allclose(scales, scales[0], rtol=1e-2):
-        raise DataError(
-            f"{origin}: pixel scales run from {min(scales):.2f}″ to {max(scales):.2f}″; make one table "
-            "per scale, or give pixel_scale if the headers are wrong."
-        )
-    return float(np.median(scales))
