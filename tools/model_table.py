@@ -49,7 +49,7 @@ def described(name: str) -> str:
     weights = sum(one.numel() for one in model.encoder.parameters())
     cells = [
         f"`{name}`",
-        f"{grid.crop_pix} pixels, {grid.crop_pix * grid.pixel_scale:.0f}″",
+        f"{grid.crop_pix} pixels, {grid.seen}",
         str(model.encoder.n_features),
         f"{weights / 1e6:.1f} million",
         f"{multiplications(model) / 1e6:.0f} million",
@@ -79,7 +79,7 @@ def table() -> str:
         errors = measured(name)
         wanted = [f"{name}, 8 views", f"{name}, 8 views, and measures"]
         lines += [f"| {one} | {' | '.join(errors[one])} |" for one in wanted]
-    for one in ("measures of shape alone", "untrained on 70 pixels, 8 views"):
+    for one in ("measures of shape alone", "untrained, 8 views"):
         lines.append(f"| *{one}* | {' | '.join(measured(names[0])[one])} |")
     lines += [
         "",

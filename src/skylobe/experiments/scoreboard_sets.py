@@ -27,8 +27,8 @@ from skylobe.images.scaling import ScalingConfig
 from skylobe.sky.rendering.render import FieldRenderer
 from skylobe.sky.settings import RenderConfig
 
-SEEN = 126.0  # arcsec: what an encoder looks at; an image that is empty there shows nothing
-MARGIN = 18.0  # arcsec kept around it in a packed set
+SEEN = 126.0  # arcsec: an image that is empty there shows nothing
+KEPT = 270.0  # arcsec: what encoders look at, with a margin
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def pack(image_set: ImageSet, path: Path) -> None:
     """Write what the scoreboard needs of a set, each image cut to what encoders look at."""
     assert image_set.positions is not None
     assert image_set.labels is not None
-    width = round((SEEN + MARGIN) / (image_set.pixel_scale or 1.8))
+    width = round(KEPT / (image_set.pixel_scale or 1.8))
     edge = max(0, (image_set.images.shape[2] - width) // 2)
     size = image_set.images.shape[2] - edge
     with storage.write_atomically(path) as temporary, temporary.open("wb") as file:

@@ -57,9 +57,8 @@ class Model:
     def summary(self) -> str:
         """What goes in and what comes out, in a sentence."""
         seen, config = self.preprocessing, self.encoder.config
-        angle = seen.crop_pix * seen.pixel_scale
         return (
-            f"ResNet-{config.depth}, {angle:.0f}″ of {seen.survey} in {seen.crop_pix} × {seen.crop_pix} "
+            f"ResNet-{config.depth}, {seen.seen} of {seen.survey} in {seen.crop_pix} × {seen.crop_pix} "
             f"pixels → {self.encoder.n_features} features"
         )
 

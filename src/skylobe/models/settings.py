@@ -41,6 +41,17 @@ class Preprocessing(Checked):
     softening: float | None = within(ABOVE_0, None)
     spans: tuple[float, ...] = within(ABOVE_0, (1.0,))
 
+    @property
+    def seen(self) -> str:
+        """What eight views look through, in words.
+
+        >>> Preprocessing().seen, Preprocessing(spans=(0.5, 2.0)).seen
+        ('126″', '63 to 252″')
+        """
+        angle = self.crop_pix * self.pixel_scale
+        low, high = (angle * one(self.spans) for one in (min, max))
+        return f"{high:.0f}″" if low == high else f"{low:.0f} to {high:.0f}″"
+
     def __post_init__(self) -> None:
         """Refuse angles that are none, or more than there are views."""
         super().__post_init__()
