@@ -7,15 +7,19 @@ import sys
 import threading
 import zipfile
 
+import httpx2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.patience import served, until
 from app.small_index import N, name
-from skylobe.app import training_table
+from skylobe.app import limits, training_table
 from skylobe.app.proposals import Proposer
+from skylobe.app.serving import build
 from skylobe.app.tags import TagStore, clean, counts
+from skylobe.core import locks
 from skylobe.core.errors import ConfigError, DataError, StorageError
 from skylobe.images import datasets
 from skylobe.search.store import SourceIndex
@@ -230,3 +234,65 @@ def test_a_file_of_tags_may_have_any_ending(tmp_path):
         TagStore(tmp_path / file).change(["a"], ["one"])
         TagStore(tmp_path / file).change(["b"], ["two"])
         assert TagStore(tmp_path / file).all() == {"a": ("one",), "b": ("two",)}
+
+
+def test_while_another_process_keeps_the_file_all_else_is_answered(state, monkeypatch):
+    monkeypatch.setattr(limits, "TAG_SECONDS", 1.0)
+    asked = {"ids": [name(0)], "add": ["bent"]}
+    told = []
+
+    with served(build(state)) as (server, address):
+        honest = httpx2.Client(base_url=f"http://localhost:{address[1]}", timeout=60)
+        changing = threading.Thread(
+            target=lambda: told.append(honest.post("/api/tags", json=asked).status_code)
+        )
+        with honest, locks.holding(state.tags.path):
+            changing.start()
+            until(lambda: server.server_state.tasks)
+            for path in (
+                "/api/index",
+                "/api/tags",
+                "/api/tags/sources",
+                f"/api/source?id={name(1)}",
+            ):
+                assert honest.get(path).status_code == 200
+            changing.join(60)
+            again = [honest.post("/api/tags", json=asked) for _ in range(2)]
+    assert told == [503]
+    assert [one.status_code for one in again] == [503, 503]
+    assert again[0].json()["error"].endswith("so try again.")
+    assert state.tags.all() == {}
+
+
+def test_a_change_waits_for_another_that_ends(tmp_path):
+    store = TagStore(tmp_path / "tags.json")
+    waiting = threading.Thread(target=store.change, args=(["a"], ["bent"]))
+    with locks.holding(store.path):
+        waiting.start()
+        assert store.all() == {}
+    waiting.join(20)
+    assert store.all() == {"a": ("bent",)}
+
+
+def test_no_request_makes_the_file_large(tmp_path, monkeypatch):
+    store = TagStore(tmp_path / "tags.json")
+    many = [f"{number:060d}" for number in range(limits.TAGS)]
+    with pytest.raises(ConfigError, match=f"More than {limits.TAGS_EACH} tags of one source"):
+        store.change(["a"], many)
+    store.change(["a"], many[: limits.TAGS_EACH])
+    monkeypatch.setattr(limits, "TAGS_SIZE", 20_000)
+    with pytest.raises(ConfigError, match="More tags than one file may hold"):
+        store.change([f"source {number}" for number in range(5000)], many[:20])
+    assert list(store.all()) == ["a"]
+
+
+def test_a_file_that_is_larger_than_it_may_be_can_shrink(tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "TAGS_EACH", 30)
+    store = TagStore(tmp_path / "tags.json")
+    many = [f"tag {number}" for number in range(25)]
+    store.change(["a", "b"], many)
+    monkeypatch.setattr(limits, "TAGS_EACH", 20)
+    monkeypatch.setattr(limits, "TAGS_SIZE", 100)
+    store.change(["a"], ["another"], many[:3])
+    store.forget(["b"])
+    assert [len(tags) for tags in store.all().values()] == [23]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from skylobe.app import limits
 from skylobe.core import locks, storage
-from skylobe.core.errors import ConfigError, DataError
+from skylobe.core.errors import BusyError, ConfigError, DataError
 
 FORMAT = 1
 SEPARATOR = "; "  # between the tags of a source, in tables
@@ -32,7 +32,8 @@ class TagStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._changing = threading.Lock()
+        self._changing = threading.Lock()  # held while waiting for other processes
+        self._reading = threading.Lock()
         self._stamp: tuple[int, int, int] | None = None
         self._tagged: dict[str, tuple[str, ...]] = {}
         self._keys: dict[str, int] = {}
@@ -43,15 +44,13 @@ class TagStore:
 
         A source with no tags was looked at, and none of them applies.
         """
-        with self._changing:
-            self._refresh()
-            return dict(self._tagged)
+        self._look()
+        return dict(self._tagged)
 
     def keys(self) -> dict[str, int]:
         """Give every tag that was made its number, from 1; it stays, whatever becomes of others."""
-        with self._changing:
-            self._refresh()
-            return dict(sorted(self._keys.items(), key=lambda pair: pair[1]))
+        self._look()
+        return dict(sorted(self._keys.items(), key=lambda pair: pair[1]))
 
     def make(self, tag: str) -> None:
         """Give a tag the lowest number that is free; no source has it yet.
@@ -89,8 +88,9 @@ class TagStore:
             remove: Tags; those that a source does not have are passed over.
 
         Raises:
-            ConfigError: If a tag is no short text.
-            StorageError: If it cannot be written; then nothing has changed.
+            ConfigError: If a tag is no short text, or there are too many.
+            BusyError: If another process keeps the file to itself.
+            StorageError: If it cannot be written. Whatever is raised, nothing has changed.
         """
         wanted, unwanted = [clean(one) for one in add], {clean(one) for one in remove}
         with self._writing():
@@ -98,6 +98,12 @@ class TagStore:
             for one in ids:
                 kept = [tag for tag in tagged.get(one, ()) if tag not in unwanted]
                 tagged[one] = tuple(dict.fromkeys([*kept, *wanted]))
+                if len(tagged[one]) > max(limits.TAGS_EACH, len(self._tagged.get(one, ()))):
+                    raise ConfigError(
+                        f"More than {limits.TAGS_EACH} tags of one source; take some off first."
+                    )
+            if _size(tagged) > max(limits.TAGS_SIZE, _size(self._tagged)):
+                raise ConfigError("More tags than one file may hold; take some off first.")
             self._write(tagged, numbered(self._keys, wanted))
 
     def forget(self, ids: Iterable[str]) -> None:
@@ -110,18 +116,30 @@ class TagStore:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """Let one change happen at a time, in this process and among others."""
-        with self._changing, locks.holding(self.path, wait=True):
-            self._refresh()
-            yield
+        busy = BusyError("Somebody else is changing the tags; nothing has changed, so try again.")
+        if not self._changing.acquire(timeout=limits.TAG_SECONDS):
+            raise busy
+        try:
+            with locks.holding(self.path, wait=limits.TAG_SECONDS):
+                self._look()
+                yield
+        except BusyError:
+            raise busy from None
+        finally:
+            self._changing.release()
 
     def _write(self, tagged: dict[str, tuple[str, ...]], keys: dict[str, int]) -> None:
         if len(keys) > limits.TAGS:
             raise ConfigError(f"More than {limits.TAGS} different tags; use those that there are.")
         storage.write_json(self.path, {"format": FORMAT, "keys": keys, "sources": tagged})
-        self._refresh()
+        self._look()
+
+    def _look(self) -> None:
+        """Read the file again if somebody changed it; who changes it is not waited for."""
+        with self._reading:
+            self._refresh()
 
     def _refresh(self) -> None:
-        """Read the file again if somebody changed it."""
         try:
             now = self.path.stat()
             stamp = (now.st_mtime_ns, now.st_ino, now.st_size)
@@ -142,6 +160,11 @@ class TagStore:
                 f"{self.path}: not a file of tags that this version reads; move it away, or name "
                 "another file with tags=FILE."
             ) from None
+
+
+def _size(tagged: Tagged) -> int:
+    """Count the characters of all names and tags."""
+    return sum(len(one) + sum(map(len, tags)) for one, tags in tagged.items())
 
 
 def clean(tag: str) -> str:

@@ -8,28 +8,30 @@ import contextlib
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from skylobe.core.disk import refusals
-from skylobe.core.errors import StorageError
+from skylobe.core.errors import BusyError
 
+PAUSE = 0.02  # seconds between two looks at whether a place is free
 _held = threading.local()  # paths of this thread: whoever holds a place may ask for it again
 
 
 @contextlib.contextmanager
-def holding(path: Path, *, wait: bool = False) -> Iterator[None]:
+def holding(path: Path, *, wait: bool | float = False) -> Iterator[None]:
     """Hold a file or folder that is about to be written, there already or not.
 
     The lock lies beside it, for the place itself may be replaced. A thread may hold a place twice.
 
     Args:
         path: Of what is written.
-        wait: Wait for another process that holds it, instead of giving up.
+        wait: Wait for another process that holds it, instead of giving up; a number is the most seconds.
 
     Raises:
-        StorageError: If another process holds it and waiting is not wanted, or it cannot be
-            written.
+        BusyError: If another process holds it for longer than is waited.
+        StorageError: If it cannot be written.
     """
     place = path.absolute()
     beside = place.with_name(f".{place.name[:50]}.lock")
@@ -50,18 +52,19 @@ def holding(path: Path, *, wait: bool = False) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def lock(path: Path, *, wait: bool, what: Path | None = None) -> Iterator[None]:
+def lock(path: Path, *, wait: bool | float, what: Path | None = None) -> Iterator[None]:
     """Hold a file that one process at a time can hold; it is let go when the process dies.
 
     On Windows, which has no such lock, nothing is held.
 
     Args:
         path: The file; made if it is not there, and gone afterwards.
-        wait: Wait for another process that holds it, instead of giving up.
+        wait: Wait for another process that holds it, instead of giving up; a number is the most seconds.
         what: What messages call the place; its folder by default.
 
     Raises:
-        StorageError: If another process holds it and waiting is not wanted, or it cannot be made.
+        BusyError: If another process holds it for longer than is waited.
+        StorageError: If it cannot be made.
     """
     if sys.platform == "win32":
         yield
@@ -76,20 +79,23 @@ def lock(path: Path, *, wait: bool, what: Path | None = None) -> Iterator[None]:
         os.close(handle)
 
 
-def _take(path: Path, what: Path, *, wait: bool) -> int:
+def _take(path: Path, what: Path, *, wait: bool | float) -> int:
     """Open the lock's file and hold it; another one if it was taken away meanwhile."""
+    end = time.monotonic() + float(wait)
     while True:
         with refusals(what):
             handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        if hold(handle, wait=wait) is False:
-            os.close(handle)
-            raise StorageError(
+        held = hold(handle, wait=wait is True)
+        if held is not False and leads_to(path, handle):
+            return handle
+        os.close(handle)
+        if held is False and time.monotonic() >= end:
+            raise BusyError(
                 f"{what}: another process is writing to it; wait until it has ended, or choose another "
                 "place."
             )
-        if leads_to(path, handle):
-            return handle
-        os.close(handle)
+        if held is False:
+            time.sleep(PAUSE)
 
 
 def hold(handle: int, *, wait: bool) -> bool | None:

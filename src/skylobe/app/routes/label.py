@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-from anyio import to_thread
 from fastapi import APIRouter, Response
 
 from skylobe.app import training_table
@@ -23,7 +22,7 @@ from skylobe.app.tags import counts
 def add(router: APIRouter, state: State, workers: Workers) -> None:
     """Put the routes into a router."""
     _tagging(router, state, workers)
-    _making(router, state)
+    _making(router, state, workers)
     _learning(router, state, workers)
 
 
@@ -35,43 +34,51 @@ def _facts(state: State) -> TagFacts:
 
 def _tagging(router: APIRouter, state: State, workers: Workers) -> None:
     @router.get("/tags", tags=["label"])
-    def tags() -> TagFacts:
+    async def tags() -> TagFacts:
         """Count the sources of each tag."""
-        return _facts(state)
+        return await workers.search(_facts, state)
 
     @router.post("/tags", tags=["label"])
     async def change(asked: TagRequest) -> TagFacts:
         """Tag sources or take tags off; it is on the disk when this is answered."""
-        state.index.rows_of(asked.ids)  # refuses what is not in the index
-        if asked.forget:
-            await to_thread.run_sync(state.tags.forget, asked.ids)
-        else:
-            await to_thread.run_sync(state.tags.change, asked.ids, asked.add, asked.remove)
-        return _facts(state)
+
+        def changed() -> TagFacts:
+            state.index.rows_of(asked.ids)  # refuses what is not in the index
+            if asked.forget:
+                state.tags.forget(asked.ids)
+            else:
+                state.tags.change(asked.ids, asked.add, asked.remove)
+            return _facts(state)
+
+        return await workers.tag(changed)
 
     @router.get("/tags/sources", tags=["label"])
     async def tagged_sources(tag: Name | None = None, n: Count = 60) -> list[SourceFacts]:
         """List the sources that were looked at last, or those with a tag."""
-        found = [
-            one
-            for one, own in reversed(list(state.tags.all().items()))
-            if one in state.index and (tag is None or tag in own)
-        ]
-        return await workers.search(state.sources, state.index.rows_of(found[:n]))
+
+        def listed() -> list[SourceFacts]:
+            found = [
+                one
+                for one, own in reversed(list(state.tags.all().items()))
+                if one in state.index and (tag is None or tag in own)
+            ]
+            return state.sources(state.index.rows_of(found[:n]))
+
+        return await workers.search(listed)
 
 
-def _making(router: APIRouter, state: State) -> None:
+def _making(router: APIRouter, state: State, workers: Workers) -> None:
     @router.post("/tags/new", tags=["label"])
     async def make(asked: NewTag) -> TagFacts:
         """Make a tag, which no source has yet."""
-        await to_thread.run_sync(state.tags.make, asked.tag)
-        return _facts(state)
+        await workers.tag(state.tags.make, asked.tag)
+        return await workers.search(_facts, state)
 
     @router.post("/tags/unmade", tags=["label"])
     async def unmake(asked: NewTag) -> TagFacts:
         """Take a tag back that no source has."""
-        await to_thread.run_sync(state.tags.unmake, asked.tag)
-        return _facts(state)
+        await workers.tag(state.tags.unmake, asked.tag)
+        return await workers.search(_facts, state)
 
 
 def _learning(router: APIRouter, state: State, workers: Workers) -> None:
@@ -97,6 +104,8 @@ def _learning(router: APIRouter, state: State, workers: Workers) -> None:
     @router.post("/tags/table", tags=["label"], response_class=Response)
     async def table(asked: TrainingRequest) -> Response:
         """Pack the tagged sources as a table with images, which skylobe finetune learns from."""
-        tagged = state.tags.all()
-        data = await workers.search(training_table.pack, state.index, tagged, asked.classes)
-        return file_answer("training_table.zip", data)
+
+        def packed() -> bytes:
+            return training_table.pack(state.index, state.tags.all(), asked.classes)
+
+        return file_answer("training_table.zip", await workers.search(packed))
