@@ -201,3 +201,38 @@ def test_what_is_usual_follows_the_index(tmp_path):
     after = unusual.usual(made)
     assert len(before) == 30
     assert len(after) == 28
+
+
+def test_a_wide_search_among_near_sources_is_bounded(tmp_path, monkeypatch):
+    """All lie in a row, 18″ from one to the next: at 900″ they are one source, however many."""
+    places = SkyCoord(np.linspace(10, 11, N), np.full(N, 20.0), unit="deg")
+    image_set = replace(lobes(N), positions=places)
+    made = embeddings_of(image_set)
+    index = SourceIndex.create(tmp_path / "near", image_set, made, small_model())
+    searched, search = [], SourceIndex.search
+
+    def counting(index, queries, n=10, **named):
+        searched.append(n)
+        return search(index, queries, n, **named)
+
+    monkeypatch.setattr(SourceIndex, "search", counting)
+    assert len(ask(index, of_row(index, 0), 30, same_source=1)) == 30
+    assert len(ask(index, of_row(index, 0), 30, same_source=900)) == 1
+    assert max(searched) > N / 2
+    searched.clear()
+    monkeypatch.setattr("skylobe.search.answers.MOST_CANDIDATES", 40)
+    assert len(ask(index, of_row(index, 0), 30, same_source=900)) >= 1
+    assert max(searched) <= 80
+
+
+def test_what_is_usual_is_found_once_for_all_distances(index, monkeypatch):
+    unusual.usual(index)
+    monkeypatch.setattr(unusual, "_found", None)
+    by_distance = [unusual.usual(index, same_source=one) for one in (0, 1, 10, 3600)]
+    assert [len(one) for one in by_distance] == [N] * 4
+    one, other = (
+        unusual.nearest_others(index, np.arange(N), 1, same_source=distance)[1][:, 0]
+        for distance in (0, 10)
+    )
+    np.testing.assert_allclose(by_distance[0], np.sort(one), atol=1e-6)
+    np.testing.assert_allclose(by_distance[2], np.sort(other), atol=1e-6)

@@ -13,7 +13,9 @@ from skylobe.core.errors import ConfigError
 from skylobe.search.queries import Query
 from skylobe.search.store import SourceIndex
 from skylobe.search.unusual import SAME_SOURCE, SPARE, others_than, unusual
-from skylobe.sky.matching import groups, pairs
+from skylobe.sky.matching import chains
+
+MOST_CANDIDATES = 10_000  # entries; where so many show fewer sources than wanted, those are given
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def ask(
         found = index.search(query.vector[None], asked, among=among)
         rows, similarity = found.rows[0], found.similarity[0]
         first, entries = _one_per_source(index.positions[rows], same_source)
-        if len(first) >= n or len(rows) < asked:
+        if len(first) >= n or len(rows) < asked or asked >= MOST_CANDIDATES:
             break
         asked *= 2
     nearest = None
@@ -157,10 +159,10 @@ def _one_per_source(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Give the first row of every group on the sky, and the size of each row's group."""
     known = np.flatnonzero(np.isfinite(places.ra.deg) & np.isfinite(places.dec.deg))
-    linked = np.empty((0, 2), dtype=np.int64)
+    group = np.arange(len(places))
     if same_source > 0:
-        linked = known[pairs(places[known], same_source * u.arcsec)]
-    group = groups(len(places), linked)
+        chain = chains(places[known], same_source * u.arcsec)
+        group[known] = known[np.unique(chain, return_index=True)[1][chain]]
     _, first, inverse, counts = np.unique(
         group, return_index=True, return_inverse=True, return_counts=True
     )

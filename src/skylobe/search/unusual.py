@@ -2,6 +2,8 @@
 
 import json
 from contextlib import suppress
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from astropy import units as u
@@ -17,35 +19,64 @@ from skylobe.search.store import SourceIndex
 SAME_SOURCE = 10.0  # arcsec; entries this near each other show the same source
 USUAL = "usual.json"
 SAMPLE = 1000  # sources whose own nearest neighbour tells what is usual
+FAR = 1e9  # arcsec
+_KEPT: WeakKeyDictionary[SourceIndex, tuple[dict[str, int], NDArray[Any], NDArray[Any]]]
+_KEPT = WeakKeyDictionary()  # what each index' neighbours were when they were last looked at
 SPARE = 8  # candidates beyond those wanted, for entries that show one source twice
 
 
 def usual(index: SourceIndex, *, same_source: float = SAME_SOURCE) -> Float[np.ndarray, " source"]:
     """Give the similarity of a sample of the index's sources to their nearest others.
 
-    It is kept beside the index and computed again when the index has changed.
+    Their neighbours are kept beside the index, and found again when the index has changed.
 
     Args:
         index: Whose sources.
         same_source: Arcsec. Entries nearer than this show one source.
     """
-    state = {"version": index.version, "same_source": same_source}
-    path = index.folder / USUAL
-    with suppress(OSError, ValueError, KeyError):
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        if kept["state"] == state:
-            return np.array(kept["similarity"], dtype=np.float64)
-    sound = np.setdiff1d(np.arange(len(index)), index.damaged)
-    if not len(sound):
-        return np.empty(0)
-    chosen = np.random.default_rng(0).choice(sound, min(SAMPLE, len(sound)), replace=False)
-    values = nearest_others(index, np.sort(chosen), 1, same_source=same_source)[1][:, 0]
-    values = np.sort(values[np.isfinite(values)])
+    similarity, apart = _neighbours(index)
+    others = apart > same_source
+    nearest = np.take_along_axis(similarity, others.argmax(1)[:, None], 1)[:, 0]
+    nearest = nearest[others.any(1)]
+    return np.sort(nearest[np.isfinite(nearest)])
+
+
+def _neighbours(index: SourceIndex) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give the similarities of a sample's nearest entries, and their distances in arcsec.
+
+    A source is at a distance of −1 from itself, and one without a position is far from all.
+    """
+    state, path = {"version": index.version, "sample": SAMPLE}, index.folder / USUAL
+    kept = _KEPT.get(index)
+    if kept is not None and kept[0] == state:
+        return kept[1], kept[2]
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        read = json.loads(path.read_text(encoding="utf-8"))
+        if read["state"] == state:
+            both = [np.array(read[name], dtype=np.float64) for name in ("similarity", "apart")]
+            _KEPT[index] = (state, both[0], both[1])
+            return both[0], both[1]
+    similarity, apart = _found(index)
+    _KEPT[index] = (state, similarity, apart)
+    content = {"state": state, "similarity": similarity.tolist(), "apart": apart.tolist()}
     with suppress(
         OSError, StorageError
     ):  # an index that cannot be written is searched all the same
-        storage.write_json(path, {"state": state, "similarity": values.round(6).tolist()})
-    return values
+        storage.write_json(path, content)
+    return similarity, apart
+
+
+def _found(index: SourceIndex) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Find what ``_neighbours`` gives."""
+    sound = np.setdiff1d(np.arange(len(index)), index.damaged)
+    rows = np.sort(np.random.default_rng(0).choice(sound, min(SAMPLE, len(sound)), replace=False))
+    if not len(rows):
+        return np.empty((0, 1)), np.empty((0, 1))
+    found = index.search(index.vectors(rows), 1 + SPARE)
+    apart = index.positions[rows][:, None].separation(index.positions[found.rows])
+    arcsec = np.nan_to_num(apart.to_value(u.arcsec), nan=FAR)
+    arcsec[found.rows == rows[:, None]] = -1
+    return found.similarity.astype(np.float64).round(6), arcsec.round(3)
 
 
 def nearest_others(
@@ -82,7 +113,9 @@ def at_place_of(
     index: SourceIndex, rows: NDArray[np.int64], same_source: float
 ) -> NDArray[np.int64]:
     """List the rows that show the same source as one of these."""
-    near = [np.flatnonzero(arcsec_from(index, index.positions[r]) <= same_source) for r in rows]
+    points = index.positions.cartesian.xyz.value.T
+    step = 2 * np.sin(np.radians(same_source / 3600) / 2)
+    near = [np.flatnonzero(np.linalg.norm(points - points[row], axis=1) <= step) for row in rows]
     return np.unique(np.concatenate([*near, np.empty(0, dtype=np.int64)]).astype(np.int64))
 
 

@@ -1,13 +1,19 @@
 """Which positions are near which: cross-matches, duplicates, what must be left out."""
 
+from typing import Any
+
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord, search_around_sky
 from astropy.units import Quantity
 from numpy.typing import NDArray
+from scipy.cluster.hierarchy import DisjointSet
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
+MOST_PAIRS = 2_000_000  # each counted twice; more are not listed
+REACH = 12**0.5 + 1e-9  # cells between two that may touch: two along each axis
 EVALUATION_RADIUS = 150 * u.arcsec  # a field this close shows the same source
 
 
@@ -69,9 +75,43 @@ def groups(n: int, linked: NDArray[np.int64]) -> NDArray[np.int64]:
         Group of each row, from 0.
     """
     links = coo_array((np.ones(len(linked)), (linked[:, 0], linked[:, 1])), shape=(n, n))
-    _, group = connected_components(links, directed=False)
-    _, first = np.unique(group, return_index=True)
-    return np.asarray(np.argsort(np.argsort(first))[group], dtype=np.int64)
+    return _in_order(connected_components(links, directed=False)[1])
+
+
+def chains(positions: SkyCoord, radius: Quantity) -> NDArray[np.int64]:
+    """Number the chains of positions whose steps are no longer than a radius, by their first rows.
+
+    Where there are too many pairs to list them, the sky is divided into cells so small that all positions
+    in one are near each other; what is left to find is which cells touch.
+
+    Args:
+        positions: None unknown.
+        radius: Angle.
+    """
+    points = positions.icrs.cartesian.xyz.value.T
+    step = 2 * np.sin(min(float(radius.to_value(u.rad)), np.pi) / 2)
+    if len(points) < 2 or step == 0:
+        return np.arange(len(points))
+    tree = cKDTree(points)
+    if tree.count_neighbors(tree, step) <= MOST_PAIRS:
+        return groups(len(points), tree.query_pairs(step, output_type="ndarray"))
+    cells, own = np.unique(np.floor(points * (3**0.5 / step)), axis=0, return_inverse=True)
+    members = np.split(np.argsort(own), np.cumsum(np.bincount(own))[:-1])
+    trees = [cKDTree(points[rows]) for rows in members]
+    joined = DisjointSet(range(len(cells)))
+    for one, other in cKDTree(cells).query_pairs(REACH):
+        if not joined.connected(one, other):
+            nearest = trees[one].query(points[members[other]])[0].min()
+            if nearest <= step:
+                joined.merge(one, other)
+    links = np.array([(cell, joined[cell]) for cell in range(len(cells))])
+    return _in_order(groups(len(cells), links)[own])
+
+
+def _in_order(group: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Number groups anew, in the order of their first rows."""
+    _, first, number = np.unique(group, return_index=True, return_inverse=True)
+    return np.asarray(np.argsort(np.argsort(first))[number], dtype=np.int64)
 
 
 def first_of_each(positions: SkyCoord, radius: Quantity) -> NDArray[np.bool_]:
