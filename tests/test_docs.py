@@ -1,6 +1,9 @@
+import dataclasses
 import doctest
 import importlib.util
+import inspect
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -8,6 +11,8 @@ import pytest
 
 import skylobe
 from skylobe.cli import main
+from skylobe.sky import fetching
+from test_pages import fetched
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "skylobe"
@@ -24,11 +29,12 @@ def loaded(folder: str, name: str) -> ModuleType:
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
-def test_the_code_of_a_page_runs(page: str, request: pytest.FixtureRequest):
+def test_the_code_of_a_page_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(fetching, "_ask", fetched)
     text = (ROOT / page).read_text(encoding="utf-8")
     blocks = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
-    names = {"getfixture": request.getfixturevalue}
-    test = doctest.DocTestParser().get_doctest(blocks, names, page, page, 0)
+    test = doctest.DocTestParser().get_doctest(blocks, {}, page, page, 0)
     assert len(test.examples) > 10
     report = []
     outcome = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=report.append)
@@ -93,6 +99,30 @@ def test_every_page_has_a_place_in_the_site():
     }
     for page in (ROOT / "docs").glob("*.md"):
         assert page.stem in listed | {"index", "search"}, page.name  # searching.md is search.md
+
+
+def functions_of(name: str) -> Iterator[Callable]:
+    """List a module's public functions and methods; a record's fields are checked elsewhere."""
+    module = importlib.import_module(f"skylobe.{name}")
+    for one in vars(module).values():
+        if getattr(one, "__module__", "") != module.__name__ or not callable(one):
+            continue
+        methods = vars(one) if inspect.isclass(one) else {one.__name__: one}
+        for called, method in methods.items():
+            function = getattr(method, "__func__", method)
+            is_made = called == "__init__" and not dataclasses.is_dataclass(one)
+            if inspect.isfunction(function) and (is_made or called[0] != "_"):
+                yield function
+
+
+def test_whatever_takes_a_path_takes_its_text():
+    """As a reader of the reference would give it."""
+    tool = loaded("docs", "site_pages")
+    for name in (one for names in tool.MODULES.values() for one in names):
+        for function in functions_of(name):
+            hints = {part: str(one) for part, one in inspect.get_annotations(function).items()}
+            wrong = [part for part, one in hints.items() if "Path" in one and "str" not in one]
+            assert not set(wrong) - {"return"}, f"{name}: {function.__qualname__}"
 
 
 def test_the_reference_names_modules_that_exist():

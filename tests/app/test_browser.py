@@ -614,6 +614,11 @@ def test_keys_stay_with_their_tags(browser, folder, tmp_path):
         page.click("#tab-label")
         page.locator("#current h2").wait_for()
         first = page.locator("#current h2").inner_text()
+        told = page.locator("#current")
+        assert "catalogue" not in told.inner_text()  # nobody is told what to say
+        page.check("#unblind")
+        assert "catalogue" in told.inner_text()
+        page.locator("#unblind").uncheck()
         for tag in ("compact", "2"):  # a number as a name takes no other's place
             make_tag(page, tag)
         page.keyboard.press("1")

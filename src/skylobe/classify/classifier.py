@@ -120,12 +120,13 @@ def _nearest(
     return np.asarray(np.partition(distances, count - 1, axis=1)[:, :count].mean(1))
 
 
-def save_classifier(classifier: Classifier, folder: Path) -> Path:
+def save_classifier(classifier: Classifier, folder: str | Path) -> Path:
     """Write a classifier, encoder included, all its files or none; others of the folder stay.
 
     Raises:
         StorageError: If another process writes the folder, or it cannot be written.
     """
+    folder = Path(folder)
     with locks.holding(folder), storage.write_folder_atomically(folder, keep=True) as new:
         _write(classifier, new)
     return folder

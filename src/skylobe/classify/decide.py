@@ -145,13 +145,14 @@ def _insist_on_classes(known: ImageSet, allow_missing: bool) -> None:
         )
 
 
-def write_decisions(path: Path, decisions: Decisions) -> Path:
+def write_decisions(path: str | Path, decisions: Decisions) -> Path:
     """Write a classifier's decisions on a labelled set as CSV: one row per source.
 
     Args:
         path: File to write, complete or not at all.
         decisions: Of the set; probabilities are the calibrated ones.
     """
+    path = Path(path)
     names = decisions.test_set.class_names
     head = ["source_id", "true", "predicted", *(f"p_{one}" for one in names), "abstain", "novelty"]
     with storage.write_atomically(path) as temporary, temporary.open("w", newline="") as file:

@@ -66,6 +66,7 @@ def pretrain(
         CollapseError: If the features become constant or the loss is no longer a number.
         DeviceMemoryError: If the device's memory is full.
 
+    >>> import tempfile
     >>> from skylobe.learning.settings import TrainConfig
     >>> from skylobe.models.settings import EncoderConfig
     >>> sky = np.random.default_rng(0).random((16, 60, 60))
@@ -73,7 +74,7 @@ def pretrain(
     >>> config = PretrainConfig(
     ...     EncoderConfig(14, "fast", 8), train=TrainConfig(epochs=1, batch_size=8, accelerator="cpu")
     ... )
-    >>> pretrain(images, getfixture("tmp_path") / "mine", config).encoder.n_features
+    >>> pretrain(images, tempfile.mkdtemp() + "/mine", config).encoder.n_features
     Pre-training ...
     64
     """

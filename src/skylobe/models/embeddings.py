@@ -84,7 +84,7 @@ class Embeddings:
         return data_frame(self.vectors, index=self.source_ids, columns=names)
 
 
-def write_embeddings(path: Path, embeddings: Embeddings, image_set: ImageSet) -> Path:
+def write_embeddings(path: str | Path, embeddings: Embeddings, image_set: ImageSet) -> Path:
     """Write one row per source, Parquet: its name, its vector, and what is known of it.
 
     Args:
@@ -92,6 +92,7 @@ def write_embeddings(path: Path, embeddings: Embeddings, image_set: ImageSet) ->
         embeddings: The vectors; model name and number of views go into the file's metadata.
         image_set: The set they were made from; gives label, ra, dec and its further columns where known.
     """
+    path = Path(path)
     width = embeddings.vectors.shape[1]
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(embeddings.vectors.ravel()), width)
     columns: dict[str, Any] = {"source_id": pa.array(embeddings.source_ids), "embedding": vectors}
@@ -115,13 +116,14 @@ def write_embeddings(path: Path, embeddings: Embeddings, image_set: ImageSet) ->
     return path
 
 
-def read_embeddings(path: Path) -> Embeddings:
+def read_embeddings(path: str | Path) -> Embeddings:
     """Read what ``write_embeddings`` wrote, or any table with the same two columns.
 
     Raises:
         DataError: If the file cannot be read, columns are missing, or a row has no vector or one of
             another length.
     """
+    path = Path(path)
     catalogue = read_catalogue(path)
     if not {"source_id", "embedding"} <= set(catalogue.columns):
         raise DataError(

@@ -63,12 +63,13 @@ class Model:
         )
 
 
-def load_folder(folder: Path) -> Model:
+def load_folder(folder: str | Path) -> Model:
     """Load a folder written by ``save_model`` onto the CPU.
 
     Raises:
         CheckpointError: If it is not a model folder, or not readable by this version.
     """
+    folder = Path(folder)
     config = read_json(folder / "config.json")
     if not {"format", "name", "encoder"} <= config.keys():
         raise CheckpointError(
@@ -92,7 +93,7 @@ def load_folder(folder: Path) -> Model:
     )
 
 
-def save_model(model: Model, folder: Path, *, half: bool = False) -> Path:
+def save_model(model: Model, folder: str | Path, *, half: bool = False) -> Path:
     """Write a model folder, all its files or none.
 
     Args:
@@ -103,13 +104,15 @@ def save_model(model: Model, folder: Path, *, half: bool = False) -> Path:
     Raises:
         StorageError: If another process writes it, or it cannot be written.
     """
+    folder = Path(folder)
     with locks.holding(folder), storage.write_folder_atomically(folder, keep=True) as new:
         write_model(model, new, half=half)
     return folder
 
 
-def write_model(model: Model, folder: Path, *, half: bool = False) -> None:
+def write_model(model: Model, folder: str | Path, *, half: bool = False) -> None:
     """Write the files of a model one by one, last the one that names the others' contents."""
+    folder = Path(folder)
     state = model.encoder.state_dict()
     if half:
         state = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
@@ -142,12 +145,13 @@ def weights_fingerprint(model: Model) -> str:
     return digest.hexdigest()[:16]
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: str | Path) -> dict[str, Any]:
     """Read a JSON file of a model folder.
 
     Raises:
         CheckpointError: If it is missing or not a JSON object.
     """
+    path = Path(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

@@ -184,13 +184,14 @@ def _draw(labels: NDArray[np.int64], count: int, per_class: bool, seed: int) -> 
     return draw(labels, count, seed=seed)
 
 
-def write_curves(path: Path, curves: Mapping[str, Sequence[CurvePoint]]) -> Path:
+def write_curves(path: str | Path, curves: Mapping[str, Sequence[CurvePoint]]) -> Path:
     """Write label curves as CSV: one row per model and count of labels, errors in per cent.
 
     Args:
         path: File to write, complete or not at all.
         curves: Points by model name.
     """
+    path = Path(path)
     names = ["model", "n_labels", "error", "standard_error", "low", "high", "n_draws", "n_test"]
     with storage.write_atomically(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.writer(file)

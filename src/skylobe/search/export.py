@@ -23,7 +23,7 @@ FIELD_RADIUS = 63.0  # arcsec; half the width of what an encoder sees
 MOC_ORDER = 12  # cells of 52″
 
 
-def write(path: Path, table: QTable) -> Path:
+def write(path: str | Path, table: QTable) -> Path:
     """Write a table in the format that the file's name ends in, complete or not at all.
 
     Args:
@@ -35,6 +35,7 @@ def write(path: Path, table: QTable) -> Path:
         ConfigError: If the ending is another.
         DataError: If positions are needed and there are none.
     """
+    path = Path(path)
     kind = ending(path)
     with storage.write_atomically(path) as temporary:
         if kind == REGIONS:
@@ -46,7 +47,7 @@ def write(path: Path, table: QTable) -> Path:
     return path
 
 
-def ending(path: Path) -> str:
+def ending(path: str | Path) -> str:
     """Give the ending of a file's name that says its format.
 
     Raises:
@@ -55,6 +56,7 @@ def ending(path: Path) -> str:
     >>> ending(Path("found.moc.fits")), ending(Path("found.FITS"))
     ('.moc.fits', '.fits')
     """
+    path = Path(path)
     name = path.name.lower()
     found = [one for one in ENDINGS if name.endswith(one)]
     if not found:

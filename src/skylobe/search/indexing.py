@@ -45,11 +45,12 @@ def index(
         MissingExtraError: If Lance is not installed.
         StorageError: If another process changes the index, or it cannot be written.
 
+    >>> import tempfile
     >>> import numpy as np
     >>> from skylobe.images import datasets
     >>> row, column = np.mgrid[-40:40, -40:40]
     >>> sky = [np.exp(-((column - x) ** 2 + row**2) / 30) for x in (0, 4, 8)]
-    >>> made = index(datasets.load(sky, pixel_scale=1.8), getfixture("tmp_path") / "mine", n_views=1)
+    >>> made = index(datasets.load(sky, pixel_scale=1.8), tempfile.mkdtemp() + "/mine", n_views=1)
     Embedding ...
     >>> len(made), made.ids.tolist()
     (3, ['image0', 'image1', 'image2'])

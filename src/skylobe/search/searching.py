@@ -98,12 +98,13 @@ def search(
         UnavailableError: If an image is needed and cannot be fetched.
         ConfigError: If no source passes the filters, or there is no such setting.
 
+    >>> import tempfile
     >>> from skylobe.images import datasets
     >>> from skylobe.search.indexing import index
     >>> row, column = np.mgrid[-40:40, -40:40]
     >>> sky = [np.exp(-((column - x) ** 2 + row**2) / 30) for x in (0, 1, 16)]
     >>> images = datasets.load(sky, pixel_scale=1.8, source_ids=["A", "B", "C"])
-    >>> made = index(images, getfixture("tmp_path") / "mine", n_views=1)
+    >>> made = index(images, tempfile.mkdtemp() + "/mine", n_views=1)
     Embedding ...
     >>> search(made, "A", 2)["id"].tolist()
     ['B', 'C']

@@ -64,7 +64,7 @@ class SourceIndex:
     @classmethod
     def create(
         cls,
-        folder: Path,
+        folder: str | Path,
         image_set: ImageSet,
         embeddings: Embeddings,
         model: Model,
@@ -85,7 +85,7 @@ class SourceIndex:
         Raises:
             ConfigError: If there is something, and it is not to be replaced or is no index.
         """
-        with locks.holding(folder):
+        with locks.holding(folder := Path(folder)):
             if folder.exists() and not (replace and (folder / NOTE).is_file()):
                 raise ConfigError(
                     f"{folder}: is there already; choose another folder, or add to an index with "

@@ -195,7 +195,7 @@ def name_of(position: SkyCoord) -> str:
     return f"J{ra}{dec}"
 
 
-def save(cutout: Cutout, path: Path, *, origin: str = "") -> Path:
+def save(cutout: Cutout, path: str | Path, *, origin: str = "") -> Path:
     """Write a cut-out as FITS, with where it is on the sky, its unit and where it comes from.
 
     Args:
@@ -206,6 +206,7 @@ def save(cutout: Cutout, path: Path, *, origin: str = "") -> Path:
     Raises:
         StorageError: If the file cannot be written.
     """
+    path = Path(path)
     header = cutout.wcs.to_header()
     header["BUNIT"] = "Jy/beam"
     if cutout.beam is not None:

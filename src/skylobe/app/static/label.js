@@ -127,7 +127,8 @@ function drawCurrent() {
     return;
   }
   const size = source.size_arcsec === null ? "" : `${source.size_arcsec.toFixed(0)}″`;
-  const line = [source.label && `catalogue: ${source.label}`, size, source.place].filter(Boolean).join(" · ");
+  const known = by("unblind").checked && source.label; // who sees it does not judge alone
+  const line = [known && `catalogue: ${source.label}`, size, source.place].filter(Boolean).join(" · ");
   by("current").replaceChildren(
     make("div", { className: "large" }, picture(source, 560)),
     make("h2", {}, named(source)),
@@ -234,6 +235,7 @@ export function start() {
   by("undo").addEventListener("click", () => inTurn(undo));
   by("by").addEventListener("change", chooseAgain);
   by("like-tag").addEventListener("change", chooseAgain);
+  by("unblind").addEventListener("change", drawCurrent);
   by("training").addEventListener("click", () => attempt(() => save("tags/table", {}, "training_table.zip")));
   saver(by("save-tagged"), () => ({ tagged: true }));
   document.addEventListener("keydown", keys);

@@ -45,7 +45,8 @@ class Corpus:
         MissingExtraError: If Lance is not installed.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: str | Path) -> None:
+        folder = Path(folder)
         self.folder = folder
         self._lance = optional("lance")
         try:
@@ -58,7 +59,7 @@ class Corpus:
             ) from None
 
     @classmethod
-    def create(cls, folder: Path, settings: CorpusSettings, exclusion: Exclusion) -> "Corpus":
+    def create(cls, folder: str | Path, settings: CorpusSettings, exclusion: Exclusion) -> "Corpus":
         """Make an empty corpus, or open the one that an earlier call made with the same settings.
 
         Args:
@@ -69,6 +70,7 @@ class Corpus:
         Raises:
             ConfigError: If there is one with other settings or exclusions.
         """
+        folder = Path(folder)
         if not (folder / SETTINGS).exists():
             with locks.holding(folder, wait=True):
                 if not (folder / SETTINGS).exists():  # nobody made it meanwhile

@@ -28,8 +28,9 @@ class Mosaics:
         source: A folder, searched with its subfolders, one file, or several.
     """
 
-    def __init__(self, source: Path | Iterable[Path]) -> None:
-        self.source = source if isinstance(source, Path) else sorted(source)
+    def __init__(self, source: str | Path | Iterable[str | Path]) -> None:
+        several = [] if isinstance(source, str | Path) else sorted(map(Path, source))
+        self.source = Path(source) if isinstance(source, str | Path) else several
         self._lock = threading.Lock()
         self._tiles: list[Tile] | None = None
 
