@@ -13,6 +13,7 @@ from skylobe.core.errors import (
     OutsideFootprintError,
     ServiceDownError,
     ServiceTimeoutError,
+    UnreachableError,
 )
 from skylobe.sky.corpus.draw import draw
 from skylobe.sky.corpus.exclusion import Exclusion
@@ -130,6 +131,19 @@ def test_no_network_is_told_soon(corpus):
         fill(corpus, sources(100), dead, config)
     assert len(set(dead.asked)) <= 12  # and not the fifty of a service that answered before
     assert corpus.counts() == {"accepted": 0, "failed": 0}
+    away = Service({f"S{n}": [UnreachableError("no such host")] * 99 for n in range(100)})
+    with pytest.raises(ServiceDownError, match="no such host"):
+        fill(corpus, sources(100), away, FillConfig(per_second=1e6, backoff=0))
+    assert max(away.asked.count(one) for one in away.asked) <= 2  # and not five times, ever later
+
+
+def test_who_asked_before_there_was_a_network_stays_to_be_fetched(corpus):
+    slow = Service({"S1": [UnreachableError("no such host")] * 2})
+    config = FillConfig(per_second=1e6, backoff=0, concurrency=1)
+    fill(corpus, sources(20).select(np.array([1, *range(2, 20)])), slow, config)
+    assert corpus.counts() == {"accepted": 18, "failed": 0}
+    fill(corpus, sources(20), slow, config)
+    assert_right(corpus, sources(20))
 
 
 def test_a_stop_keeps_what_was_fetched(corpus):

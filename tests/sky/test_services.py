@@ -18,6 +18,7 @@ from skylobe.core.errors import (
     NoPixelsError,
     ServiceDownError,
     ServiceTimeoutError,
+    UnreachableError,
 )
 from skylobe.sky.cutout import sky_wcs
 from skylobe.sky.services import SERVICES, Request, http
@@ -206,7 +207,7 @@ def test_a_long_answer_is_not_read_to_its_end():
 
 
 def test_nobody_there():
-    with pytest.raises(ServiceDownError, match="cannot be reached") as caught:
+    with pytest.raises(UnreachableError, match="cannot be reached") as caught:
         http.send(Request("http://127.0.0.1:9/", ()), timeout=(0.5, 0.5))
     assert caught.value.transient
 

@@ -122,6 +122,10 @@ class ServiceDownError(UnavailableError):
         self.transient = transient
 
 
+class UnreachableError(ServiceDownError):
+    """A service to which there is no way: no network, no such host, or nobody who listens."""
+
+
 class ServiceTimeoutError(UnavailableError):
     """A service that does not answer in time."""
 

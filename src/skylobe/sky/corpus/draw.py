@@ -5,7 +5,7 @@ import torch
 
 from skylobe.core.errors import DataError
 from skylobe.sky.corpus import columns
-from skylobe.sky.corpus.fill import bar
+from skylobe.sky.corpus.progress import bar
 from skylobe.sky.corpus.rows import Rows
 from skylobe.sky.corpus.store import Corpus
 from skylobe.sky.rendering.render import FieldRenderer

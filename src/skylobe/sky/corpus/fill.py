@@ -5,31 +5,26 @@ What a source's pixels come from is a function, so services, mosaics and tests f
 
 import random
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
 from skylobe.core.errors import (
     ServiceDownError,
     ServiceTimeoutError,
     SkylobeError,
+    UnreachableError,
 )
 from skylobe.sky.corpus import columns
 from skylobe.sky.corpus.checks import check
 from skylobe.sky.corpus.gate import Gate
+from skylobe.sky.corpus.progress import bar
 from skylobe.sky.corpus.rows import Rows
 from skylobe.sky.corpus.store import Corpus
 from skylobe.sky.cutout import Cutout
@@ -133,6 +128,9 @@ class _Batch:
                     "was fetched is kept, run the same command again later."
                 )
             return
+        if not self.answers:  # those who asked before there was a network stay to be fetched
+            away = UnreachableError
+            self.unanswered = [one for one in self.unanswered if not isinstance(one.error, away)]
         self.answers = True
         self.waiting += [*self.unanswered, outcome]
         self.unanswered = []
@@ -204,9 +202,15 @@ def _try_one(
         try:
             cutout = fetch(str(sources.ids[row]), sources.positions[row])
             check(cutout, settings, config.least_finite)
+            gate.reached.set()
             return _Outcome(row, cutout)
         except SkylobeError as error:
             last = error
+        is_away = isinstance(last, UnreachableError)
+        if not is_away:
+            gate.reached.set()
+        elif not gate.reached.is_set() and attempt:
+            break  # there is no network, and waiting makes none
         if not getattr(last, "transient", False):
             break
         asked = getattr(last, "retry_after", None)
@@ -216,29 +220,3 @@ def _try_one(
             pause = min(config.backoff * 2**attempt, config.longest_wait)
             gate.rest(pause * scatter.uniform(0.5, 1.5))
     return _Outcome(row, error=last)
-
-
-@contextmanager
-def bar(total: int, done: int, *, show: bool) -> Iterator[Callable[..., None]]:
-    """Show how many sources are done, how many failed, the rate and the time left."""
-    failed = ticked = 0
-    columns = ("[progress.description]{task.description}", "{task.fields[note]}")
-    with Progress(
-        TextColumn(columns[0]),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(columns[1]),
-        TimeRemainingColumn(),
-        disable=not show,
-    ) as bar:
-        task = bar.add_task("Sources", total=total, completed=done, note="")
-        begun = time.monotonic()
-
-        def tick(has_failed: bool, count: int = 1) -> None:
-            nonlocal failed, ticked
-            failed += has_failed
-            ticked += count
-            rate = ticked / max(time.monotonic() - begun, 1e-3)
-            bar.update(task, advance=count, note=f"{failed} failed, {rate:.1f}/s")
-
-        yield tick

@@ -16,6 +16,7 @@ class Gate:
         self._lock = threading.Lock()
         self._next = 0.0
         self.closed = threading.Event()
+        self.reached = threading.Event()  # somebody had an answer, be it an error
 
     def enter(self) -> None:
         """Wait for one's turn."""

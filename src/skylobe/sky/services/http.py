@@ -15,9 +15,14 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 import requests
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
-from skylobe.core.errors import NonsenseError, ServiceDownError, ServiceTimeoutError
+from skylobe.core.errors import (
+    NonsenseError,
+    ServiceDownError,
+    ServiceTimeoutError,
+    UnreachableError,
+)
 from skylobe.core.version import VERSION
 from skylobe.sky.services.deadline import Deadline, DeadlineAdapter
 
@@ -116,7 +121,8 @@ def send(
                 raise ServiceTimeoutError(_too_slow(host, deadline)) from None
             if any(isinstance(one, IncompleteRead) for one in _causes(error)):
                 raise NonsenseError(f"{host} left out the end of its answer; ask again.") from None
-            raise ServiceDownError(
+            is_away = any(isinstance(one, NewConnectionError) for one in _causes(error))
+            raise (UnreachableError if is_away else ServiceDownError)(
                 f"{host} cannot be reached ({_reason(error)}); check the network or try later."
             ) from None
 
