@@ -290,3 +290,14 @@ def test_an_index_whose_mapped_sources_are_gone_is_served_and_mapped(tmp_path):
         client = TestClient(build(state, hosts=("testserver",)))
         assert client.get("/api/index").json()["has_map"] == has_map
     assert set(latent_map.of_index(made, method="pca").ids) == set(second.source_ids)
+
+
+def test_a_download_is_safe_in_a_spreadsheet_unless_asked_otherwise(client, tmp_path):
+    formula = "=HYPERLINK(A1)"
+    client.post("/api/tags", json={"ids": [name(2)], "add": [formula]})
+    asked = {"ids": [name(2)], "format": ".csv"}
+    path = tmp_path / "back.csv"
+    for more, marked in (({}, True), ({"spreadsheet_safe": False}, False)):
+        path.write_bytes(client.post("/api/export", json=asked | more).content)
+        assert (f"'{formula}" in path.read_text()) is marked
+        assert read_catalogue(path)["tags"].texts().tolist() == [formula]

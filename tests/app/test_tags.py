@@ -169,6 +169,14 @@ def test_the_training_table_is_a_data_set(folder, tmp_path):
         training_table.pack(index, tagged, ["nothing"])
 
 
+def test_a_class_that_is_a_formula_is_marked_and_learnt_by_its_name(folder, tmp_path):
+    tagged = {name(row): ("=one",) for row in range(3)}
+    with zipfile.ZipFile(io.BytesIO(training_table.pack(SourceIndex(folder), tagged))) as file:
+        file.extractall(tmp_path)
+    assert ",'=one,'=one," in (tmp_path / "sources.csv").read_text()
+    assert datasets.load(str(tmp_path / "sources.csv"), pixel_scale=1.8).class_names == ("=one",)
+
+
 def test_a_file_names_its_format(tmp_path):
     TagStore(tmp_path / "tags.json").change(["a"], ["bent"])
     kept = json.loads((tmp_path / "tags.json").read_text())

@@ -17,7 +17,7 @@ from conftest import lobes
 from skylobe.classify import predict as predicting
 from skylobe.classify.adapt import adapt
 from skylobe.classify.classifier import Classifier
-from skylobe.classify.predict import predict_files as predict
+from skylobe.classify.predictions import predict
 from skylobe.core import locks
 from skylobe.core.errors import ConfigError, DataError, StorageError
 from skylobe.core.tables import read_catalogue
@@ -107,7 +107,7 @@ def test_other_settings_do_not_reuse_finished_parts(
 ):
     out = catalogue.parent / "out.csv"
     join = predicting.join
-    monkeypatch.setattr(predicting, "join", lambda parts, path, listing: 1 / 0)
+    monkeypatch.setattr(predicting, "join", lambda *_, **settings: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         predict(classifier, catalogue, out, level=0.8, pixel_scale=1.8)
     monkeypatch.setattr(predicting, "join", join)
@@ -218,7 +218,7 @@ def test_a_stopped_run_looks_again_at_files_that_were_repaired(
 ):
     monkeypatch.setattr(predicting, "PART", 2)
     out, read, join = catalogue.parent / "out.csv", [], predicting.join
-    monkeypatch.setattr(predicting, "join", lambda parts, path, listing: 1 / 0)
+    monkeypatch.setattr(predicting, "join", lambda *_, **settings: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         predict(classifier, catalogue, out, pixel_scale=1.8)
     monkeypatch.setattr(predicting, "join", join)
@@ -239,14 +239,14 @@ def test_parts_that_are_not_whole_are_never_joined(
     monkeypatch.setattr(predicting, "PART", 4)
     out, join = catalogue.parent / "out.csv", predicting.join
 
-    def spoilt(parts: list[Path], *rest: object) -> object:
+    def spoilt(parts: list[Path], *rest: object, **settings: object) -> object:
         if damage == "gone":
             parts[1].unlink()
         elif damage == "cut":
             parts[1].write_bytes(parts[1].read_bytes()[:100])
         else:
             parts[1].write_bytes(parts[0].read_bytes())
-        return join(parts, *rest)
+        return join(parts, *rest, **settings)
 
     monkeypatch.setattr(predicting, "join", spoilt)
     with pytest.raises(StorageError, match="run the same command again"):

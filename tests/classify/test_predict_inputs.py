@@ -9,7 +9,7 @@ import pytest
 
 from conftest import lobes
 from skylobe.classify.adapt import adapt
-from skylobe.classify.predict import predict_files as predict
+from skylobe.classify.predictions import predict
 from skylobe.core.errors import DataError
 from skylobe.core.tables import read_catalogue
 from skylobe.models.encoder import build_encoder
@@ -67,3 +67,12 @@ def test_a_row_without_a_name_is_named(classifier, catalogue, tmp_path):
     (tmp_path / "list.csv").write_text("id,file\nA,0.npy\n,1.npy\n")
     with pytest.raises(DataError, match="row 2 has no id"):
         predict(classifier, tmp_path / "list.csv", tmp_path / "out.csv")
+
+
+@pytest.mark.parametrize("safe", [True, False])
+def test_formulas_in_own_columns_are_marked_where_that_is_asked(classifier, catalogue, safe):
+    catalogue.write_text("id,file,note\n0001,0.npy,=1+1\n0003,2.npy,-2\n")
+    out = catalogue.parent / "out.csv"
+    predict(classifier, catalogue, out, pixel_scale=1.8, spreadsheet_safe=safe)
+    assert ("'=1+1" in out.read_text()) is safe
+    assert read_catalogue(out)["note"].texts().tolist() == ["=1+1", "-2"]

@@ -85,6 +85,7 @@ def test_a_dead_service_is_one_sentence(positions, tmp_path, watched, capsys):
         (["--survey", "mightee"], "mosaics"),
         (["--exclude", '["galaxies"]'], "no evaluated set 'galaxies'"),
         (["--survey", "nvss", "--size", "1"], "no picture"),
+        (["--survey", "nvss", "--size", "1e30"], "larger than any cut-out"),
     ],
 )
 def test_what_cannot_be_is_refused_before_a_request(tmp_path, capsys, options, message):

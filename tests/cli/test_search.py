@@ -91,6 +91,7 @@ def test_a_file_and_a_position_on_the_sky_are_embedded(made, tmp_path):
         (["--query", "S4", "--where", "mass > 3"], "on the columns id, ra, dec"),
         (["--query", "S4", "--tables", '["x.docx"]'], "unknown ending"),
         (["--query", "S4", "--sizes", "[5000, 6000]"], "widen them"),
+        (["--query", "S4", "--out", "g.docx"], "unknown picture ending; use .png"),
         (["--query", "nothing"], "neither a source of the index nor an image file nor a position"),
     ],
 )

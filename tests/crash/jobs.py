@@ -19,6 +19,7 @@ from skylobe.app.tags import TagStore
 from skylobe.classify import predict as predicting
 from skylobe.classify.adapt import adapt
 from skylobe.classify.classifier import Classifier, load_classifier, save_classifier
+from skylobe.classify.settings import PredictSettings
 from skylobe.core.errors import DataError
 from skylobe.core.tables import read_catalogue
 from skylobe.images.image_set import ImageSet
@@ -31,6 +32,7 @@ from skylobe.search.store import SourceIndex
 
 assert lance  # loaded by the server, before anything begins
 N = 8
+SCALE = PredictSettings(pixel_scale=1.8)
 
 
 def model(seed: int = 0) -> Model:
@@ -67,7 +69,7 @@ def prepare_predict(folder: Path) -> None:
 def predict(folder: Path) -> None:
     predicting.PART = 3
     made = load_classifier(folder / "classifier")
-    predicting.predict_files(made, folder / "list.csv", folder / "out.csv", pixel_scale=1.8)
+    predicting.predict_files(made, folder / "list.csv", folder / "out.csv", SCALE)
 
 
 def holds_predict(folder: Path) -> str:

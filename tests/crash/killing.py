@@ -22,9 +22,10 @@ Job = Callable[[Path], object]
 
 def start() -> None:
     """Start the server of children; it finds modules as we do."""
-    SERVER.set_forkserver_preload(["crash.jobs", "crash.commands"])
+    SERVER.set_forkserver_preload(["crash.warmed", "crash.commands"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+        patch.setenv("OMP_NUM_THREADS", "1")  # a child has no threads but its own
         forkserver.ensure_running()
 
 

@@ -149,7 +149,9 @@ def write(state: State, asked: ExportRequest) -> tuple[str, bytes]:
     tagged = state.tags.all()
     table["tags"] = [SEPARATOR.join(tagged.get(str(one), ())) for one in table["id"]]
     with tempfile.TemporaryDirectory() as scratch:
-        return ending, export.write(Path(scratch) / f"sources{ending}", table).read_bytes()
+        path = Path(scratch) / f"sources{ending}"
+        export.write(path, table, spreadsheet_safe=asked.spreadsheet_safe)
+        return ending, path.read_bytes()
 
 
 def _table(state: State, asked: ExportRequest) -> QTable:

@@ -70,6 +70,10 @@ class ExportRequest(Body):
     polygon: list[Vertex] | None = Field(default=None, min_length=3, max_length=limits.VERTICES)
     ids: list[Term] | None = Field(default=None, min_length=1, max_length=limits.TAGGED_AT_ONCE)
     tagged: bool = Field(default=False, description="All sources that have a tag.")
+    spreadsheet_safe: bool = Field(
+        default=True,
+        description="Mark cells of CSV and TSV that a spreadsheet would take for formulas.",
+    )
 
 
 class TagRequest(Body):

@@ -10,6 +10,7 @@ from PIL import Image
 
 from skylobe.app.tags import SEPARATOR, Tagged, counts
 from skylobe.core.errors import ConfigError, DataError
+from skylobe.core.spreadsheets import as_cells
 from skylobe.models.settings import GALLERY_GRID
 from skylobe.search.store import SourceIndex
 
@@ -97,5 +98,6 @@ def _table(
     places = index.positions[index.rows_of(ids)]
     for one, ra, dec in zip(ids, places.ra.deg, places.dec.deg, strict=True):
         place = [f"{ra:.7f}", f"{dec:.7f}"] if np.isfinite(ra) else ["", ""]
-        writer.writerow([one, names[one], chosen[one], SEPARATOR.join(tagged[one]), *place])
+        texts = [one, names[one], chosen[one], SEPARATOR.join(tagged[one])]
+        writer.writerow([*as_cells(texts, safe=True), *place])
     return text.getvalue()

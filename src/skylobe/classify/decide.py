@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,7 @@ from scipy.special import softmax
 from skylobe.classify.classifier import Classifier, Vectors
 from skylobe.core import storage
 from skylobe.core.errors import DataError
+from skylobe.core.spreadsheets import as_cells
 from skylobe.core.vectors import as_unit
 from skylobe.images.cutting import fitted
 from skylobe.images.image_set import ImageSet
@@ -145,22 +147,30 @@ def _insist_on_classes(known: ImageSet, allow_missing: bool) -> None:
         )
 
 
-def write_decisions(path: str | Path, decisions: Decisions) -> Path:
+def write_decisions(
+    path: str | Path, decisions: Decisions, *, spreadsheet_safe: bool = False
+) -> Path:
     """Write a classifier's decisions on a labelled set as CSV: one row per source.
 
     Args:
         path: File to write, complete or not at all.
         decisions: Of the set; probabilities are the calibrated ones.
+        spreadsheet_safe: Mark cells that a spreadsheet would take for formulas.
     """
     path = Path(path)
+    cells = partial(as_cells, safe=spreadsheet_safe)
     names = decisions.test_set.class_names
     head = ["source_id", "true", "predicted", *(f"p_{one}" for one in names), "abstain", "novelty"]
-    with storage.write_atomically(path) as temporary, temporary.open("w", newline="") as file:
+    with (
+        storage.write_atomically(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.writer(file)
-        writer.writerow(head)
+        writer.writerow(cells(head))
         for row, source_id in enumerate(decisions.test_set.source_ids):
             classes = [names[decisions.truth[row]], names[decisions.predicted[row]]]
             abstain = str(not decisions.decided[row]).lower()
             numbers = decisions.probabilities[row].tolist()
-            writer.writerow([source_id, *classes, *numbers, abstain, decisions.novelty[row]])
+            said = cells([source_id, *classes])
+            writer.writerow([*said, *numbers, abstain, decisions.novelty[row]])
     return path

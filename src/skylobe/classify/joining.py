@@ -54,13 +54,16 @@ def is_whole(part: Path, n_rows: int) -> bool:
         return False
 
 
-def join(parts: Sequence[Path], out: Path, listing: Listing) -> Summary:
+def join(
+    parts: Sequence[Path], out: Path, listing: Listing, *, spreadsheet_safe: bool = False
+) -> Summary:
     """Write parts as one table.
 
     Args:
         parts: Parquet files, in the order of the rows.
         out: Table to write, in the format that its name ends in.
         listing: The sources, each of which must be in the parts at its place; and the user's columns.
+        spreadsheet_safe: Mark cells that a spreadsheet would take for formulas.
 
     Raises:
         StorageError: If the parts are not those of the sources; then nothing is written.
@@ -87,7 +90,8 @@ def join(parts: Sequence[Path], out: Path, listing: Listing) -> Summary:
             yield table
 
     with storage.write_atomically(out) as path:
-        write_parts(tables(), pa.schema([*schema, *beside.schema]), path, kind)
+        whole = pa.schema([*schema, *beside.schema])
+        write_parts(tables(), whole, path, kind, spreadsheet_safe=spreadsheet_safe)
     return Summary(*counts.tolist())
 
 

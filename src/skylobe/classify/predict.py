@@ -26,6 +26,7 @@ from torch import Tensor
 
 from skylobe.classify.classifier import Classifier
 from skylobe.classify.joining import OK, Summary, is_whole, join, path_of
+from skylobe.classify.settings import PredictSettings
 from skylobe.core import locks, storage
 from skylobe.core.errors import ConfigError, DataError
 from skylobe.core.table_writing import format_of
@@ -63,9 +64,8 @@ def predict_files(
     classifier: Classifier,
     data: Any,  # noqa: ANN401  (a path, or a table of a library)
     out: Path,
+    settings: PredictSettings | None = None,
     *,
-    level: float = 0.9,
-    pixel_scale: float | None = None,
     progress: bool = False,
 ) -> Summary:
     """Classify every source of a catalogue or folder.
@@ -80,8 +80,7 @@ def predict_files(
             set at ``level`` is not one class), ``novelty`` (above 1: farther from the training
             sources than 95 % of these are from each other), and the table's further columns
             (``own_NAME`` where a name is taken).
-        level: Share of sources whose true class must be in the prediction set.
-        pixel_scale: Arcsec per pixel; ``None`` reads it off each file.
+        settings: Level, pixel scale, how the table is written.
         progress: Show a progress bar.
 
     Raises:
@@ -90,7 +89,8 @@ def predict_files(
         StorageError: If another process writes the same output, or it cannot be written.
     """
     format_of(out)  # refuses the ending before any work is done
-    classifier.calibration.threshold(level)  # as it does the level
+    asked = settings or PredictSettings()
+    level, pixel_scale = asked.level, asked.pixel_scale
     with locks.holding(out):
         listing = list_sources(data)
         folder = _open_parts(out, classifier, listing.sources, level, pixel_scale)
@@ -104,7 +104,7 @@ def predict_files(
             if not is_whole(path, len(part))
         ]
         _make_parts(classifier, missing, level, pixel_scale, progress=progress)
-        summary = join(paths, out, listing)
+        summary = join(paths, out, listing, spreadsheet_safe=asked.spreadsheet_safe)
         shutil.rmtree(folder)
     return summary
 

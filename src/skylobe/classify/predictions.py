@@ -15,11 +15,11 @@ from skylobe.classify.classifier import Classifier
 from skylobe.classify.evaluating import as_classifier
 from skylobe.classify.joining import OK, Summary
 from skylobe.classify.predict import PART, Reading, _tabulate, predict_files
+from skylobe.classify.settings import PredictSettings
 from skylobe.core.errors import DataError
 from skylobe.core.paths import located
-from skylobe.core.ranges import ABOVE_0, insist
 from skylobe.core.results import Results
-from skylobe.core.settings import in_unit
+from skylobe.core.settings import given
 from skylobe.core.tables import read_catalogue
 from skylobe.images import datasets, thumbnails
 from skylobe.images.cutting import fitted
@@ -70,9 +70,8 @@ def predict(
     what: Any,  # noqa: ANN401  (files, or whatever datasets.load takes)
     out: str | Path | None = None,
     *,
-    level: float = 0.9,
-    pixel_scale: Any = None,  # noqa: ANN401  (a number or a quantity)
     progress: bool = False,
+    **settings: Any,  # noqa: ANN401  (the fields of PredictSettings)
 ) -> Predictions:
     """Classify every source of a table, a folder, an image set or an array.
 
@@ -83,9 +82,10 @@ def predict(
             ``skylobe.load`` takes.
         out: Table to write: FITS, VOTable, ECSV, CSV or Parquet by its ending. A stopped call on files
             goes on where it was.
-        level: Share of sources whose true class must be in the prediction set, between 0 and 1.
-        pixel_scale: ``Quantity``, or arcsec per pixel; read off each file by default.
         progress: Show a progress bar.
+        **settings: ``level``, the share of sources whose true class must be in the prediction set (0.9),
+            ``pixel_scale`` (a ``Quantity``, or arcsec per pixel; read off each file by default),
+            ``spreadsheet_safe``: the fields of ``classify.settings.PredictSettings``.
 
     Raises:
         DataError: If the table cannot be read.
@@ -102,22 +102,21 @@ def predict(
     ['one', 'two']
     """
     classifier = as_classifier(classifier)
-    scale = in_unit(pixel_scale, "arcsec", "pixel_scale")
-    insist(scale, "pixel_scale", ABOVE_0)
+    asked = given(PredictSettings, settings, "predict")
     if not _lists_files(what):
-        options = {} if scale is None else {"pixel_scale": scale}
-        return _of_images(
-            classifier, images_for(classifier.model.preprocessing, what, **options), out, level
+        options: dict[str, Any] = (
+            {} if asked.pixel_scale is None else {"pixel_scale": asked.pixel_scale}
         )
+        image_set = images_for(classifier.model.preprocessing, what, **options)
+        return _of_images(classifier, image_set, out, asked)
     what = Path(what) if isinstance(what, str) else what
-    asked: dict[str, Any] = {"level": level, "pixel_scale": scale, "progress": progress}
     if out is not None:
         path = Path(out)
-        counts = predict_files(classifier, what, path, **asked)
+        counts = predict_files(classifier, what, path, asked, progress=progress)
         return Predictions(lambda: _read(path), counts, lambda n: _of_files(_read(path)[:n]))
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "decisions.parquet"
-        counts = predict_files(classifier, what, path, **asked)
+        counts = predict_files(classifier, what, path, asked, progress=progress)
         table = _read(path)
     return Predictions(table, counts, lambda n: _of_files(table[:n]))
 
@@ -131,10 +130,9 @@ def _lists_files(what: Any) -> bool:  # noqa: ANN401
 
 
 def _of_images(
-    classifier: Classifier, image_set: ImageSet, out: str | Path | None, level: float
+    classifier: Classifier, image_set: ImageSet, out: str | Path | None, asked: PredictSettings
 ) -> Predictions:
     """Classify images that are loaded already."""
-    classifier.calibration.threshold(level)  # refuses the level before any work is done
     if out is not None:
         export.ending(Path(out))
     image_set = fitted(image_set, classifier.model.preprocessing.scaling)
@@ -152,11 +150,11 @@ def _of_images(
             )
             for image, remark in zip(images, remarks[start : start + PART], strict=True)
         ]
-        parts.append(_tabulate(classifier, sources, readings, level).drop_columns(["file"]))
+        parts.append(_tabulate(classifier, sources, readings, asked.level).drop_columns(["file"]))
     found = pa.concat_tables(parts)
     table = _as_table(found)
     if out is not None:
-        export.write(Path(out), table)
+        export.write(Path(out), table, spreadsheet_safe=asked.spreadsheet_safe)
     counts = Summary(len(found), 0, pc.sum(found["abstain"], min_count=0).as_py())
     return Predictions(table, counts, lambda n: image_set.pictures()[:n])
 

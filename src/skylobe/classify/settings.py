@@ -1,9 +1,9 @@
-"""Settings of the fast budget, and of the curve that an evaluation may draw."""
+"""Settings of the fast budget, of predictions, and of the curve that an evaluation may draw."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from skylobe.core.ranges import FROM_1, SEED, Checked, within
+from skylobe.core.ranges import ABOVE_0, BETWEEN, FROM_1, SEED, Checked, within
 from skylobe.models.settings import DEFAULT_MODEL
 
 
@@ -24,6 +24,23 @@ class AdaptConfig(Checked):
     with_measures: bool = True
     n_views: Literal[1, 8] = 8
     seed: int = within(SEED, 0)
+
+
+@dataclass(frozen=True)
+class PredictSettings(Checked):
+    """How sources are classified, and how that is written.
+
+    Args:
+        level: Share of sources whose true class must be in the prediction set, between 0 and 1; abstain
+            marks those whose set is not one class.
+        pixel_scale: Arcsec per pixel; read off each file by default.
+        spreadsheet_safe: Put a ' before cells of CSV and TSV that a spreadsheet would calculate; all
+            commands read them as they were.
+    """
+
+    level: float = within(BETWEEN, 0.9)
+    pixel_scale: float | None = within(ABOVE_0, None, "arcsec")
+    spreadsheet_safe: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ which is made from these signatures and docstrings, is quick. They are named apa
 functions because the parser looks their names up in the package, which would load the others.
 """
 
+from skylobe.classify.settings import PredictSettings
 from skylobe.cli.corpora import corpus_command, render_command
 from skylobe.cli.data import cutout_command, fetch_command, surveys_command
 from skylobe.cli.evaluate import evaluate_command, probe_command, reproduce_command
@@ -37,7 +38,7 @@ COMMANDS: dict[str, Command] = {
     "probe": Command(probe_command, "skylobe.classify.probing:probe"),
     "finetune": Command(finetune_command, "skylobe:finetune", makes_folder=True),
     "evaluate": Command(evaluate_command, "skylobe:evaluate"),
-    "predict": Command(predict_command, "skylobe:predict"),
+    "predict": Command(predict_command, "skylobe:predict", settings={"settings": PredictSettings}),
     "convert": Command(convert_command, "skylobe.classify.export_onnx:export_onnx", True),
     "index": Command(index_command, "skylobe:index", makes_folder=True),
     "search": Command(search_command, "skylobe:search", settings={"settings": SearchSettings}),

@@ -74,6 +74,8 @@ def cutout_command(
     from skylobe.core import plotting
     from skylobe.sky import pictures
 
+    if preview is not None:
+        plotting.insist_on_picture(preview)
     found = skylobe.cutout(position, survey, size, out=out, **vars(settings))
     written = [out]
     if preview is not None:

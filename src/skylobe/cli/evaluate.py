@@ -78,6 +78,7 @@ def evaluate_command(
     n_draws: int = 5,
     out: Path | None = None,
     scores: Path | None = None,
+    spreadsheet_safe: bool = False,
     *,
     typed: str = "",
 ) -> None:
@@ -99,6 +100,8 @@ def evaluate_command(
         n_draws: Draws of each count of labels of the curve.
         out: HTML page to write; it needs no other file.
         scores: CSV file to write: a row per source with its classes, probabilities and novelty.
+        spreadsheet_safe: Put a ' before cells of CSV and TSV that a spreadsheet would calculate; all
+            commands read them as they were.
         typed: The command as it was typed, for the report.
     """
     import skylobe
@@ -116,7 +119,7 @@ def evaluate_command(
     )
     terminal.evaluation(found)
     if scores is not None:
-        decide.write_decisions(scores, found.decisions)
+        decide.write_decisions(scores, found.decisions, spreadsheet_safe=spreadsheet_safe)
         terminal.say(f"Sources: {scores}")
     if out is not None:
         own = {name: str(one) for name, one in (options or {}).items()}

@@ -15,7 +15,9 @@ SHOWN = ("rank", "id", "similarity", "mean_similarity", "label", "size_arcsec", 
 PLACE = ("entries", "ra", "dec")
 
 
-def hand_out(table: "QTable", tables: Sequence[Path], *, samp: bool) -> None:
+def hand_out(
+    table: "QTable", tables: Sequence[Path], *, samp: bool, spreadsheet_safe: bool
+) -> None:
     """Write a table to files, and send it to other programs."""
     from skylobe.search import export
     from skylobe.search.samp import Samp
@@ -23,7 +25,7 @@ def hand_out(table: "QTable", tables: Sequence[Path], *, samp: bool) -> None:
     for path in tables:
         export.ending(path)  # refuses the last before the first is written
     for path in tables:
-        export.write(path, table)
+        export.write(path, table, spreadsheet_safe=spreadsheet_safe)
         terminal.say(f"Table: {path}")
     if samp:
         with Samp() as hub:

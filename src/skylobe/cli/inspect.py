@@ -19,6 +19,7 @@ def duplicates_command(
     tables: Sequence[Path] = (),
     n: int = 20,
     samp: bool = False,
+    spreadsheet_safe: bool = False,
 ) -> None:
     """List entries of an index that are the same source: near on the sky, and alike.
 
@@ -29,6 +30,8 @@ def duplicates_command(
         tables: Files to write all pairs to: .fits, .vot, .ecsv, .csv, .parquet, .reg, .moc.fits.
         n: Pairs to print.
         samp: Send the table to TOPCAT, Aladin or whatever else is open.
+        spreadsheet_safe: Put a ' before cells of CSV and TSV that a spreadsheet would calculate; all
+            commands read them as they were.
     """
     import skylobe
     from skylobe.search import checks
@@ -36,7 +39,7 @@ def duplicates_command(
     table = checks.duplicates(skylobe.open_index(index), radius=radius, similarity=similarity)
     Console().print(terminal.sources(table[:n], PAIRS))
     terminal.say(f"{len(table):,} pairs within {radius:g}″ with S of {similarity:g} or more.")
-    handing.hand_out(table, tables, samp=samp)
+    handing.hand_out(table, tables, samp=samp, spreadsheet_safe=spreadsheet_safe)
 
 
 def outliers_command(
@@ -46,6 +49,7 @@ def outliers_command(
     tables: Sequence[Path] = (),
     out: Path | None = None,
     samp: bool = False,
+    spreadsheet_safe: bool = False,
 ) -> None:
     """List the loneliest sources of an index: those least similar to their nearest neighbours.
 
@@ -56,18 +60,22 @@ def outliers_command(
         tables: Files to write them to: .fits, .vot, .ecsv, .csv, .parquet, .reg, .moc.fits.
         out: Gallery of them to write: PNG, PDF or SVG.
         samp: Send the table to TOPCAT, Aladin or whatever else is open.
+        spreadsheet_safe: Put a ' before cells of CSV and TSV that a spreadsheet would calculate; all
+            commands read them as they were.
     """
     import skylobe
     from skylobe.core import plotting
     from skylobe.search import checks, pictures
 
+    if out is not None:
+        plotting.insist_on_picture(out)
     opened = skylobe.open_index(index)
     table = checks.outliers(opened, n, n_neighbours=n_neighbours)
     Console().print(terminal.sources(table, (*handing.SHOWN, *handing.PLACE)))
     if out is not None:
         plotting.save(pictures.lonely(opened, table), out)
         terminal.say(f"Gallery: {out}")
-    handing.hand_out(table, tables, samp=samp)
+    handing.hand_out(table, tables, samp=samp, spreadsheet_safe=spreadsheet_safe)
 
 
 def map_command(

@@ -76,6 +76,7 @@ def search_command(
     out: Path | None = None,
     tables: Sequence[Path] = (),
     samp: bool = False,
+    spreadsheet_safe: bool = False,
     *,
     settings: SearchSettings,
 ) -> None:
@@ -92,6 +93,8 @@ def search_command(
         tables: Files to write the neighbours to: .fits, .vot, .ecsv, .csv, .parquet, .reg (DS9 regions),
             .moc.fits (footprint).
         samp: Send the table to TOPCAT, Aladin or whatever else is open.
+        spreadsheet_safe: Put a ' before cells of CSV and TSV that a spreadsheet would calculate; all
+            commands read them as they were.
         settings: Which sources may answer, and the ways into the index.
     """
     import skylobe
@@ -99,6 +102,8 @@ def search_command(
     from skylobe.models.loading import as_model
 
     among: SourceIndex | ImageSet
+    if out is not None:
+        plotting.insist_on_picture(out)
     if index is not None:
         among = skylobe.open_index(index)
     elif data is not None:
@@ -117,4 +122,4 @@ def search_command(
     if out is not None:
         plotting.save(found.gallery(), out)
         terminal.say(f"Gallery: {out}")
-    handing.hand_out(table, tables, samp=samp)
+    handing.hand_out(table, tables, samp=samp, spreadsheet_safe=spreadsheet_safe)

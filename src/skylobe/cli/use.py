@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
+from skylobe.classify.settings import PredictSettings
 from skylobe.cli import terminal
 from skylobe.cli.options import Options, loaded
 from skylobe.models.settings import DEFAULT_MODEL
@@ -39,8 +40,8 @@ def predict_command(
     data: Path,
     classifier: Path,
     out: Path,
-    level: float = 0.9,
-    pixel_scale: float | None = None,
+    *,
+    settings: PredictSettings,
 ) -> None:
     """Classify a catalogue or folder: probabilities, decision, when to abstain, how unusual.
 
@@ -48,15 +49,11 @@ def predict_command(
         data: Table with an id and a file column, or a folder of images.
         classifier: Folder written by skylobe finetune.
         out: Table to write: FITS, VOTable, ECSV, CSV or Parquet by its ending.
-        level: Share of sources whose true class must be in the prediction set; abstain marks those
-            whose set is not one class.
-        pixel_scale: Arcsec per pixel; read off each file by default.
+        settings: Level, pixel scale, how the table is written.
     """
     import skylobe
 
-    done = skylobe.predict(
-        classifier, data, out, level=level, pixel_scale=pixel_scale, progress=True
-    )
+    done = skylobe.predict(classifier, data, out, progress=True, **vars(settings))
     terminal.say(
         f"{done.n_sources} sources, {done.n_failed} failed, {done.n_abstained} undecided: {out}"
     )

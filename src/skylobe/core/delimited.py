@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from skylobe.core.columns import Column
 from skylobe.core.entries import MISSING, column_of
 from skylobe.core.errors import DataError
+from skylobe.core.spreadsheets import of_cell
 
 Rows = list[list[str]]
 SEPARATORS = {".csv": ",;\t|", ".tsv": "\t,;|"}  # the likeliest first
@@ -94,7 +95,7 @@ def _cells(body: str, separator: str, origin: str) -> Rows:
         io.StringIO(body, newline=""), delimiter=separator, skipinitialspace=True, strict=True
     )
     try:
-        rows = [[cell.strip() for cell in row] for row in reader if row]
+        rows = [[of_cell(cell.strip()) for cell in row] for row in reader if row]
     except csv.Error as error:
         raise DataError(
             f"{origin}: line {reader.line_num} cannot be put apart ({error}); check its quotation marks."

@@ -6,6 +6,7 @@ CSV and TSV hold no units: there a column's name tells its unit (``ra`` and ``de
 
 import warnings
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,11 @@ from astropy.table import MaskedColumn, Table
 from astropy.utils.exceptions import AstropyWarning
 
 from skylobe.core.errors import ConfigError
+from skylobe.core.spreadsheets import as_cell, as_cells
 from skylobe.core.stored import arrow_of
 from skylobe.core.table_formats import ESCAPED, FORMATS, columns_of_astropy
 
+TEXTS = ("csv", "tsv")  # formats that spreadsheets open
 ASTROPY = {"fits": "fits", "ecsv": "ascii.ecsv", "csv": "ascii.csv", "tsv": "ascii.tab"}
 
 
@@ -36,13 +39,14 @@ def format_of(path: Path) -> str:
     return kind
 
 
-def write_table(table: Table, path: Path, kind: str) -> None:
+def write_table(table: Table, path: Path, kind: str, *, spreadsheet_safe: bool = False) -> None:
     """Write a table.
 
     Args:
         table: What to write.
         path: File to write, as it stands: not atomic.
         kind: One of the values of ``FORMATS``.
+        spreadsheet_safe: Mark cells of CSV and TSV that a spreadsheet would take for formulas.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AstropyWarning)  # remarks on names and units
@@ -54,10 +58,19 @@ def write_table(table: Table, path: Path, kind: str) -> None:
             pq.write_table(_as_arrow(table), path)
         else:
             ready = _for_fits(table) if kind == "fits" else table
+            if kind in TEXTS:
+                ready = _as_cells(table, safe=spreadsheet_safe)
             ready.write(path, format=ASTROPY[kind], overwrite=True)
 
 
-def write_parts(parts: Iterable[pa.Table], schema: pa.Schema, path: Path, kind: str) -> None:
+def write_parts(
+    parts: Iterable[pa.Table],
+    schema: pa.Schema,
+    path: Path,
+    kind: str,
+    *,
+    spreadsheet_safe: bool = False,
+) -> None:
     """Write a table that comes in parts: CSV, TSV and Parquet part by part, other formats at once.
 
     Args:
@@ -65,18 +78,44 @@ def write_parts(parts: Iterable[pa.Table], schema: pa.Schema, path: Path, kind: 
         schema: Theirs.
         path: File to write, as it stands: not atomic.
         kind: One of the values of ``FORMATS``.
+        spreadsheet_safe: Mark cells of CSV and TSV that a spreadsheet would take for formulas.
     """
     if kind == "parquet":
         with pq.ParquetWriter(path, schema) as writer:
             for part in parts:
                 writer.write_table(part)
-    elif kind in ("csv", "tsv"):
+    elif kind in TEXTS:
         options = pyarrow.csv.WriteOptions(delimiter="\t" if kind == "tsv" else ",")
-        with pyarrow.csv.CSVWriter(path, schema, write_options=options) as writer:
+        cells = partial(_arrow_cells, safe=spreadsheet_safe)
+        head = cells(schema.empty_table()).schema
+        with pyarrow.csv.CSVWriter(path, head, write_options=options) as writer:
             for part in parts:
-                writer.write_table(part)
+                writer.write_table(cells(part))
     else:
         write_table(_as_astropy(pa.concat_tables(parts), kind), path, kind)
+
+
+def _as_cells(table: Table, *, safe: bool) -> Table:
+    """Give a table whose text and names are those of cells."""
+    ready = table.copy(copy_data=False)
+    for name in table.colnames:
+        if np.ma.getdata(table[name]).dtype.kind in "UO" and table[name].ndim == 1:
+            mask = np.ma.getmaskarray(np.ma.asarray(table[name]))
+            cells = as_cells(np.ma.filled(table[name], ""), safe=safe)
+            ready[name] = MaskedColumn(cells, name, mask=mask)
+    ready.rename_columns(table.colnames, [as_cell(one, safe=safe) for one in table.colnames])
+    return ready
+
+
+def _arrow_cells(table: pa.Table, *, safe: bool) -> pa.Table:
+    """Give an Arrow table whose text and names are those of cells."""
+    columns = [
+        pa.array(as_cells(one.to_pylist(), safe=safe), one.type)
+        if pa.types.is_string(one.type)
+        else one
+        for one in table.itercolumns()
+    ]
+    return pa.table(columns, names=[as_cell(one, safe=safe) for one in table.column_names])
 
 
 def _as_astropy(table: pa.Table, kind: str) -> Table:

@@ -36,11 +36,14 @@ def journal(folder: Path, step: int, *, active: bool) -> Iterator[Journal]:
         lines = text[: text.rfind("\n") + 1].splitlines()  # without one that was being written
         rows = [row for row in csv.reader(lines) if len(row) == 3 and row[0].isdecimal()]
         kept += [row for row in rows if int(row[0]) <= step]
-    with storage.write_atomically(path) as temporary, temporary.open("w", newline="") as file:
+    with (
+        storage.write_atomically(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
         csv.writer(file).writerows(kept)
     with refusals(folder):
         board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
-    with path.open("a", newline="", buffering=1) as file:
+    with path.open("a", newline="", buffering=1, encoding="utf-8") as file:
         writer = csv.writer(file)
 
         def write(step: int, values: dict[str, float]) -> None:

@@ -193,7 +193,10 @@ def write_curves(path: str | Path, curves: Mapping[str, Sequence[CurvePoint]]) -
     """
     path = Path(path)
     names = ["model", "n_labels", "error", "standard_error", "low", "high", "n_draws", "n_test"]
-    with storage.write_atomically(path) as temporary, temporary.open("w", newline="") as file:
+    with (
+        storage.write_atomically(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(names)
         for name, points in curves.items():

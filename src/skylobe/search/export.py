@@ -23,13 +23,14 @@ FIELD_RADIUS = 63.0  # arcsec; half the width of what an encoder sees
 MOC_ORDER = 12  # cells of 52″
 
 
-def write(path: str | Path, table: QTable) -> Path:
+def write(path: str | Path, table: QTable, *, spreadsheet_safe: bool = False) -> Path:
     """Write a table in the format that the file's name ends in, complete or not at all.
 
     Args:
         path: Ends as a table does (``FORMATS``), or in ``.reg`` (DS9 regions) or ``.moc.fits`` (the
             fields' footprint).
         table: Sources; regions and footprint need the columns ``ra`` and ``dec``.
+        spreadsheet_safe: Mark cells of CSV and TSV that a spreadsheet would take for formulas.
 
     Raises:
         ConfigError: If the ending is another.
@@ -43,7 +44,7 @@ def write(path: str | Path, table: QTable) -> Path:
         elif kind == FOOTPRINT:
             footprint(table).save(temporary, format="fits", overwrite=True)
         else:
-            write_table(table, temporary, FORMATS[kind])
+            write_table(table, temporary, FORMATS[kind], spreadsheet_safe=spreadsheet_safe)
     return path
 
 

@@ -83,6 +83,8 @@ def draw_map(
         StorageError: If another process changes the index, or the map cannot be written.
     """
     asked = given(MapSettings, settings, "map")
+    if out is not None:
+        plotting.insist_on_picture(Path(out))
     opened = index if isinstance(index, SourceIndex) else open_index(index)
     made = latent_map.of_index(opened, method=asked.method, again=asked.again, seed=asked.seed)
     own = opened.rows_of(made.ids.tolist())

@@ -167,7 +167,7 @@ def width_of(size: Quantity | float, pixel_scale: float) -> int:
         pixel_scale: Arcsec per pixel.
 
     Raises:
-        ConfigError: If that is no angle, or less than two pixels.
+        ConfigError: If that is no angle, less than two pixels, or more than any cut-out has.
 
     >>> width_of(270, 1.8), width_of(4.5 * u.arcmin, 1.8)
     (150, 150)
@@ -179,6 +179,10 @@ def width_of(size: Quantity | float, pixel_scale: float) -> int:
     if not (np.isfinite(arcsec) and pixel_scale > 0 and arcsec / pixel_scale >= 1.5):
         raise ConfigError(
             f"{arcsec:g}″ at {pixel_scale:g}″ per pixel is no picture; give a larger size."
+        )
+    if (arcsec / pixel_scale) ** 2 > answers.MAX_PIXELS:
+        raise ConfigError(
+            f"{arcsec:g}″ at {pixel_scale:g}″ per pixel is larger than any cut-out; give a smaller size."
         )
     return round(arcsec / pixel_scale)
 
