@@ -52,7 +52,7 @@ def main() -> int:
         if not (options.folder / STATE_FILE).exists():
             branch(options.cool, options.folder, options.cool_steps)
         config = DrawnConfig.of_record(read_json(options.folder / "config.json"))
-        options.steps = config.end or NEVER
+    options.steps = min(options.steps, config.end or NEVER)  # beyond it the rate is 0
     with flush_denormals():
         trainer = DrawnTrainer(
             drawn_feed(config, device=options.device), config, options.folder, options.device
