@@ -136,6 +136,7 @@ def test_a_result_is_searched_from_with_the_keyboard(browser, address):
         page.keyboard.type(name(4))
         page.keyboard.press("Enter")
         page.locator("#asked .chip").wait_for()
+        settle(page)
         page.locator("#gallery .picture").first.focus()
         page.keyboard.press("ArrowRight")
         second = found_ids(page)[1]
@@ -304,9 +305,11 @@ def test_sources_are_browsed_by_a_filter_alone(browser, address):
             filter_by(page, where="label = 'two'")
         page.locator("#found", has_text="30 of 60 sources pass the filter").wait_for()
         assert found_ids(page) == [name(row) for row in range(59, 35, -2)]
-        page.get_by_role("button", name="After").click()
+        page.get_by_role("button", name="After").focus()
+        page.keyboard.press("Enter")
         page.locator("#pages", has_text="13–24").wait_for()
         settle(page)
+        assert page.evaluate("document.activeElement.dataset.key") == "after"
         assert found_ids(page) == [name(row) for row in range(35, 11, -2)]
         shoot(page, "search_browsed")
         page.reload()

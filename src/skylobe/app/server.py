@@ -59,9 +59,11 @@ def serve(
     state = open_state(opened, lambda one: doors(one, asked), asked.tags, asked.survey)
     uploads.READERS.warm()
     usual(opened)  # else the first search would wait for it
+    # before another thread runs: the switches of warnings, which it turns, are those of the process
+    app = serving.build(state, token=token, hosts=hosts_of(address, asked.hosts))
     if state.view is not None:
         threading.Thread(target=state.view.warm, daemon=True).start()
     mark = "" if token is None else f"?token={token}"
     tell(f"{len(opened):,} sources at http://{address}:{listening.getsockname()[1]}/{mark}")
     tell("Ctrl-C stops the server.")
-    serving.run(serving.build(state, token=token, hosts=hosts_of(address, asked.hosts)), listening)
+    serving.run(app, listening)

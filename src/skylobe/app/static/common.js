@@ -51,7 +51,7 @@ export function fill(place, ...children) {
   const held = place.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
   place.replaceChildren(...children);
   if (held === undefined) return;
-  const all = [...place.querySelectorAll("[data-key]")];
+  const all = [...place.querySelectorAll("[data-key]:not(:disabled)")];
   (all.find((one) => one.dataset.key === held) ?? all[0])?.focus({ preventScroll: true });
 }
 
@@ -98,4 +98,5 @@ export function picture(source, size) {
   return make("img", { src: source.thumbnail, alt: "", width: size, height: size, draggable: false });
 }
 
-export const typing = (event) => event.target.closest?.("input, select, textarea") !== null;
+const TEXT = "input:not([type=checkbox], [type=radio]), select, textarea";
+export const typing = (event) => event.target.closest?.(TEXT) !== null;

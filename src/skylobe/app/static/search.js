@@ -89,7 +89,8 @@ function wait() {
   drawChips();
   tell("Searching …");
   by("gallery").setAttribute("aria-busy", "true");
-  by("save-found").hidden = by("pages").hidden = by("instead").hidden = true;
+  by("save-found").hidden = by("instead").hidden = true;
+  document.title = "skylobe";
   publish(null);
 }
 
@@ -97,7 +98,11 @@ function fail(problem) {
   if (by("gallery").contains(document.activeElement)) by("box").focus();
   show(by("gallery"), []);
   tell(problem.message, true);
-  const choose = (id) => make("button", { type: "button", onclick: () => go({ like: [id], unlike: null, start: null }) }, id);
+  by("pages").hidden = true;
+  const choose = (id) => make("button", { type: "button", onclick: () => {
+    by("box").focus(); // the button goes
+    go({ like: [id], unlike: null, start: null });
+  } }, id);
   by("instead").hidden = !problem.instead?.length;
   by("instead").replaceChildren(...(problem.instead ?? []).map(choose));
   publish({ problem: problem.message });
@@ -112,6 +117,7 @@ function showFound(answer, wanted) {
     : ` ${(100 * unusual).toFixed(0)} % of the index have a nearer neighbour than ${several ? "this query" : name} has.`;
   tell(`${answer.answers.length} sources in ${answer.seconds.toFixed(2)} s.${share}`);
   show(by("gallery"), answer.answers);
+  by("pages").hidden = true;
   saver(by("save-found"), () => ({ search: wanted }));
   document.title = `${name} · skylobe`;
   publish({ ...answer, request: wanted });
@@ -121,7 +127,7 @@ function pages(answer, wanted) {
   const there = answer.start + answer.sources.length;
   const page = (text, key, start) => make("button", {
     type: "button", "data-key": key, disabled: start < 0 || start >= answer.count,
-    onclick: () => go({ start: start || null }),
+    onclick: () => { go({ start: start || null }); window.scrollTo({ top: 0 }); },
   }, text);
   by("pages").hidden = answer.count <= answer.sources.length;
   fill(by("pages"), page("← Before", "before", answer.start ? Math.max(0, answer.start - wanted.n) : -1),
@@ -136,7 +142,6 @@ function showBrowsed(answer, wanted) {
   show(by("gallery"), answer.sources);
   pages(answer, wanted);
   saver(by("save-found"), () => ({ browse: wanted }));
-  document.title = "skylobe";
   publish(null);
 }
 
