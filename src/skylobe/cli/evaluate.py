@@ -11,6 +11,7 @@ from skylobe.cli.options import Options, loaded
 from skylobe.models.settings import DEFAULT_MODEL
 
 if TYPE_CHECKING:
+    from skylobe.classify.settings import CurveConfig
     from skylobe.experiments.registry import Name
 
 
@@ -106,14 +107,12 @@ def evaluate_command(
     """
     import skylobe
     from skylobe.classify import decide, evaluating
-    from skylobe.classify.settings import CurveConfig
-    from skylobe.models.loading import as_model
 
-    made, curve = evaluating.as_classifier(classifier), None
+    made = evaluating.as_classifier(classifier)
     images = loaded(data, options, split, made.model)
+    curve = None
     if train is not None:
-        encoder = as_model(model)
-        curve = CurveConfig(loaded(train, train_options, train_split, encoder), encoder, n_draws)
+        curve = _curve(train, train_options, train_split, model, n_draws)
     found = skylobe.evaluate(
         made, images, level=level, seen=seen, allow_missing=allow_missing, curve=curve
     )
@@ -122,10 +121,21 @@ def evaluate_command(
         decide.write_decisions(scores, found.decisions, spreadsheet_safe=spreadsheet_safe)
         terminal.say(f"Sources: {scores}")
     if out is not None:
-        own = {name: str(one) for name, one in (options or {}).items()}
-        asked = {"data": data, "split": split or "all", "level": f"{level:g}", "seen": seen} | own
+        asked = {"data": data, "split": split or "all", "level": f"{level:g}", "seen": seen}
+        asked |= {name: str(one) for name, one in (options or {}).items()}
         evaluating.write_report(found, out, asked, typed)
         terminal.say(f"Report: {out.resolve()}")
+
+
+def _curve(
+    train: str, options: Options | None, split: str | None, model: str, n_draws: int
+) -> "CurveConfig":
+    """Load what a label curve is drawn from."""
+    from skylobe.classify.settings import CurveConfig
+    from skylobe.models.loading import as_model
+
+    encoder = as_model(model)
+    return CurveConfig(loaded(train, options, split, encoder), encoder, n_draws)
 
 
 def reproduce_command(
