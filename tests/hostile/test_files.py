@@ -10,7 +10,7 @@ import pytest
 from hostile.run import DOORS, Found
 
 SECONDS, MEGABYTES = 5, 500
-LEAST = {"upload": 500, "file": 500}
+LEAST = {"table": 150}  # files; of the other doors more
 
 
 @pytest.mark.slow
@@ -20,7 +20,7 @@ def test_every_hostile_file_is_a_sentence(door):
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     found = [Found(*json.loads(line)) for line in done.stdout.splitlines()]
     assert done.returncode == 0, done.stderr[-500:]
-    assert len(found) >= LEAST[door]
+    assert len(found) >= LEAST.get(door, 350)
     assert not [one for one in found if not one.is_sentence]
     assert not [one for one in found if one.seconds > SECONDS or one.megabytes > MEGABYTES]
     kinds = Counter(one.name.partition(":")[0] for one in found if one.is_refused)

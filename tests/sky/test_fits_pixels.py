@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from skylobe.app import limits
 from skylobe.app.uploads import read_upload
 from skylobe.core.errors import DataError
+from skylobe.core.unfolding import unfolded
 from skylobe.images.files import decode, read_image
 from skylobe.sky.cutout import sky_wcs
-from skylobe.sky.fits import unfolded
 from skylobe.sky.services.mosaics import Mosaics
 from skylobe.sky.surveys.nrao import FIRST
 

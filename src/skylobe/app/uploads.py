@@ -13,9 +13,9 @@ from skylobe.app import limits
 from skylobe.core.apart import Allowance, Apart
 from skylobe.core.errors import DataError
 from skylobe.core.fits_units import sound
+from skylobe.core.unfolding import GZIP, unfolded
 from skylobe.images import files
 from skylobe.images.files import ImageFile, decode
-from skylobe.sky.fits import GZIP, unfolded
 
 SIGNS = {b"SIMPLE  =": ".fits", b"\x89PNG\r\n\x1a\n": ".png", b"\xff\xd8\xff": ".jpg"}
 LONGEST_NAME = 60

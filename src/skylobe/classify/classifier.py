@@ -196,7 +196,7 @@ def load_classifier(folder: str | Path, *, device: str | torch.device = "cpu") -
             reference=arrays["reference"],
             provenance=record["provenance"],
         )
-    except (OSError, RuntimeError, KeyError, safetensors.SafetensorError):
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError, safetensors.SafetensorError):
         raise CheckpointError(
             f"{folder}: {FILE}, {HEAD_FILE} or {DATA_FILE} is damaged or of another classifier; copy "
             "the folder again."

@@ -6,6 +6,7 @@ source finders write it; comments before the head are passed over, and nothing i
 
 import csv
 import io
+import itertools
 from collections.abc import Sequence
 
 from skylobe.core.columns import Column
@@ -68,11 +69,10 @@ def read_delimited(
 
 def _apart(text: str) -> tuple[list[str], str]:
     """Put the remarks before the first line of cells apart from the rest."""
-    remarks, lines = [], text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    while lines and (not lines[0].strip() or lines[0].lstrip().startswith("#")):
-        remark = lines.pop(0).lstrip().lstrip("#").strip()
-        remarks += [remark] if remark else []
-    return remarks, "\n".join(lines)
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    before = list(itertools.takewhile(lambda line: line.lstrip()[:1] in ("", "#"), lines))
+    remarks = (line.lstrip().lstrip("#").strip() for line in before)
+    return [one for one in remarks if one], "\n".join(lines[len(before) :])
 
 
 def _separator(lines: Sequence[str], ending: str) -> str:

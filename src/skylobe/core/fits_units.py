@@ -17,7 +17,7 @@ from skylobe.core.errors import DamagedError, DataError
 
 BLOCK, CARD = 2880, 80  # bytes
 END = b"END".ljust(CARD)
-MOST_AXES = 32
+MOST_AXES, MOST_FIELDS = 32, 999
 HEADER_BYTES = 3_000_000  # of all headers that are looked at; larger ones take seconds to read
 DEPTHS = (8, 16, 32, 64, -32, -64)
 STRUCTURE = re.compile(
@@ -167,11 +167,21 @@ def _size(cards: dict[str, Any]) -> int:
     axes = [cards.get(f"NAXIS{axis}", -1) for axis in range(1, n_axes + 1)]
     if min(axes, default=0) < 0:
         raise ValueError("a NAXIS is missing or negative")
+    if "TFIELDS" in cards:
+        _check_table(cards["TFIELDS"], axes)
     before, many = cards.get("PCOUNT", 0), cards.get("GCOUNT", 1)
     if before < 0 or many < 1:
         raise ValueError(f"PCOUNT is {before} and GCOUNT {many}")
     _check_tiles(cards)
     return abs(depth) // 8 * many * (before + math.prod(axes)) if axes else 0
+
+
+def _check_table(n_fields: int, axes: list[int]) -> None:
+    """Insist that rows have bytes, for nothing else bounds how many there are."""
+    if not 0 <= n_fields <= MOST_FIELDS:
+        raise ValueError(f"TFIELDS is {n_fields}")
+    if len(axes) == 2 and axes[0] == 0 and axes[1] > 0:
+        raise ValueError(f"it has {axes[1]} rows of no bytes")
 
 
 def _check_tiles(cards: dict[str, Any]) -> None:

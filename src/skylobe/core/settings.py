@@ -27,12 +27,14 @@ def from_dict(kind: type[Config], values: dict[str, Any]) -> Config:
             config gives it.
 
     Raises:
-        ConfigError: If a field is unknown to this version.
+        ConfigError: If a field is unknown to this version, or they are no fields.
 
     >>> from skylobe.models.settings import EncoderConfig
     >>> from_dict(EncoderConfig, {"depth": 34})
     EncoderConfig(depth=34, stem='paper', width=64)
     """
+    if not isinstance(values, dict):  # whatever a file of JSON says
+        raise ConfigError(f"{kind.__name__} is {str(values)[:40]!r}; give its fields by name.")
     hints = typing.get_type_hints(kind)
     known = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     unknown = sorted(set(values) - set(known))

@@ -1,28 +1,34 @@
 """The formats that tables come in, each read to columns: the one list, for reading and writing."""
 
 import io
+import math
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from astropy.coordinates import SkyCoord
 from astropy.io import fits, votable
 from astropy.table import Table
 from astropy.table.meta import get_header_from_yaml
-from astropy.time import Time
 from astropy.utils.exceptions import AstropyWarning
+from numpy.typing import NDArray
 
 from skylobe.core.columns import Column
 from skylobe.core.delimited import decode, read_delimited
-from skylobe.core.elsewhere import refuse_links
+from skylobe.core.elsewhere import refuse_requests
 from skylobe.core.entries import column_of
 from skylobe.core.errors import DataError
+from skylobe.core.fits_units import OpenFile, sound
+from skylobe.core.table_columns import (
+    Parts,
+    columns_of_arrow,
+    columns_of_astropy,
+    insist_on_distinct,
+)
+from skylobe.core.unfolding import most_bytes, unfolded
 
 FORMATS = {
     ".fits": "fits",
@@ -38,8 +44,8 @@ FORMATS = {
 ESCAPED = "TEXTESC"  # card of a FITS table whose text is escaped, as FITS knows ASCII only
 ASTROPY_META = b"table_meta_yaml"
 SKY_CARDS = ("RADESYS", "RADECSYS", "EQUINOX")
-_BOOKKEEPING = re.compile(r"__index_level_\d+__")  # of pandas: no column of the user's
-Parts = tuple[dict[str, Column], dict[str, Any]]  # columns, and what the format says of all of them
+VARIABLE = re.compile(r"\d*[PQ]")  # forms of a FITS table's columns of lists
+MOST_CELLS, CELLS_A_BYTE = 1_000_000, 10  # of a Parquet table, which can say much in few bytes
 
 
 def read_format(path: Path, origin: str, known: frozenset[str]) -> Parts:
@@ -65,88 +71,8 @@ def read_format(path: Path, origin: str, known: frozenset[str]) -> Parts:
     except DataError:
         raise
     except Exception as error:  # whatever the reader of a format raises
-        reason = " ".join(str(error).split())[:120]
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise DataError(f"{origin}: not a readable table ({reason}); save it again.") from None
-
-
-def columns_of_astropy(table: Table, origin: str) -> Parts:
-    """Take astropy's table apart: plain and masked columns, quantities, times, and sky positions.
-
-    A column of sky positions becomes ``ra`` and ``dec`` in degrees, ICRS, if the table has no others.
-    """
-    columns: dict[str, Column] = {}
-    for name in table.colnames:
-        column = table[name]
-        if isinstance(column, SkyCoord):
-            for part in ("ra", "dec"):
-                angles = getattr(column.icrs, part).deg
-                columns.setdefault(part, column_of(part, angles, unit="deg", origin=origin))
-            continue
-        unit = getattr(column, "unit", None)
-        mask = getattr(column, "mask", False)
-        bare = column.isot if isinstance(column, Time) else getattr(column, "unmasked", column)
-        values = np.ma.getdata(getattr(bare, "value", bare))
-        stated = None if unit is None or not str(unit) else str(unit)
-        note = str(getattr(getattr(column, "info", None), "description", None) or "")
-        columns[name] = column_of(name, values, mask, unit=stated, note=note, origin=origin)
-    return columns, dict(table.meta)
-
-
-def columns_of_arrow(table: pa.Table, origin: str) -> Parts:
-    """Take an Arrow table apart; nulls are missing, also those of dictionaries."""
-    columns: dict[str, Column] = {}
-    _insist_on_distinct(table.column_names, origin)
-    for field in table.schema:
-        if _BOOKKEEPING.fullmatch(field.name):
-            continue
-        unit = (field.metadata or {}).get(b"unit", b"").decode() or None
-        values, missing = _of_arrow(table[field.name])
-        columns[field.name] = column_of(field.name, values, missing, unit=unit, origin=origin)
-    meta = {
-        k.decode(): v.decode("utf-8", "replace") for k, v in (table.schema.metadata or {}).items()
-    }
-    return columns, {k: v for k, v in meta.items() if k not in ("pandas", "ARROW:schema")}
-
-
-def _insist_on_distinct(names: Sequence[str], origin: str) -> None:
-    """Refuse two columns of one name, which astropy renames without a word."""
-    twice = next((one for one in names if names.count(one) > 1), None)
-    if twice is not None:
-        raise DataError(f"{origin}: two columns are called {twice}; give each a name of its own.")
-
-
-def _of_arrow(column: pa.ChunkedArray) -> tuple[Any, Any]:
-    """Give a column's values and mask, in numpy's types where these hold all of its digits."""
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    kind = column.type
-    missing = column.is_null().to_numpy()
-    if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
-        return pc.fill_null(column, False if pa.types.is_boolean(kind) else 0).to_numpy(), missing
-    if pa.types.is_floating(kind):
-        return column.to_numpy(), missing
-    if pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
-        return _of_lists(column), missing
-    if pa.types.is_decimal(kind) or pa.types.is_temporal(kind):
-        column = column.cast(pa.string())
-    entries = np.empty(len(column), dtype=object)
-    entries[:] = column.to_pylist()
-    return entries, missing
-
-
-def _of_lists(column: pa.ChunkedArray) -> Any:  # noqa: ANN401  (an array of numbers, or of lists)
-    """Give lists as the rows of an array where all are of one length, else as they are."""
-    lengths = pc.unique(pc.list_value_length(column)).to_pylist()
-    flat = column.type.value_type
-    if (
-        len(lengths) == 1
-        and lengths[0]
-        and (pa.types.is_floating(flat) or pa.types.is_integer(flat))
-    ):
-        return pc.list_flatten(column).to_numpy().reshape(len(column), lengths[0])
-    entries = np.empty(len(column), dtype=object)
-    entries[:] = column.to_pylist()
-    return entries
 
 
 def _read_text(path: Path, ending: str, origin: str, known: frozenset[str]) -> Parts:
@@ -154,22 +80,27 @@ def _read_text(path: Path, ending: str, origin: str, known: frozenset[str]) -> P
     if ending == ".ecsv" or text.startswith("# %ECSV"):
         lines = text.replace("\r\n", "\n").split("\n")
         described = get_header_from_yaml([one[2:] for one in lines if one.startswith("# ")])
-        _insist_on_distinct([one["name"] for one in described["datatype"]], origin)
+        insist_on_distinct([one["name"] for one in described["datatype"]], origin)
+        for one in described["datatype"]:
+            _insist_on_shape(str(one.get("subtype", "")), len(text), origin)
         return columns_of_astropy(Table.read(lines, format="ascii.ecsv"), origin)
     columns, remarks = read_delimited(text, ending, origin, known)
     return columns, {"comments": remarks}
 
 
 def _read_fits(path: Path, origin: str) -> Parts:
-    with fits.open(path) as hdus:
+    with path.open("rb") as file, fits.open(_sound(file, origin), memmap=False) as hdus:
         hdu = next((one for one in hdus if isinstance(one, fits.BinTableHDU | fits.TableHDU)), None)
         if hdu is None:
             raise DataError(f"{origin}: holds no table; give the file of the table.")
+        for card in list(hdu.header["TDISP*"]):  # a width to print in, which astropy tries at once
+            del hdu.header[card]
+        raw = np.asarray(hdu.data).view(np.ndarray)
+        _insist_on_rows_of_their_own(hdu, raw, origin)
         columns, meta = columns_of_astropy(Table.read(hdu, format="fits"), origin)
         for card in SKY_CARDS:
             if card not in hdu.header and card in hdus[0].header:
                 meta[card] = hdus[0].header[card]
-        raw = np.asarray(hdu.data).view(np.ndarray)
         for name in raw.dtype.names or ():
             # a truth that is unknown is a zero byte; astropy takes it for false
             if (
@@ -181,6 +112,41 @@ def _read_fits(path: Path, origin: str) -> Parts:
     if meta.pop(ESCAPED, False):
         return _unescaped(columns), meta
     return columns, meta
+
+
+def _insist_on_shape(subtype: str, size: int, origin: str) -> None:
+    """Refuse a cell of more numbers than the whole table has letters."""
+    if math.prod(int(one) for one in re.findall(r"\d+", subtype.partition("[")[2])) > size:
+        raise DataError(f"{origin}: a cell of {subtype}, more than the table holds; save it again.")
+
+
+def _sound(file: OpenFile, origin: str) -> OpenFile:
+    """Give the part of a file that is as its headers say."""
+    plain = _unfolded(file, origin)
+    try:
+        return sound(plain)[0]
+    except DataError as error:
+        raise DataError(f"{origin}: {error}") from None
+
+
+def _insist_on_rows_of_their_own(hdu: fits.BinTableHDU, raw: NDArray[Any], origin: str) -> None:
+    """Refuse lists that all lie at one place of the file: together they could be as many as wanted."""
+    size = hdu.fileinfo()["datSpan"]
+    for name, form in zip(hdu.columns.names, hdu.columns.formats, strict=True):
+        if VARIABLE.match(form) and raw[name][:, 0].sum() > size:
+            raise DataError(
+                f"{origin}: column {name} lists more than the file holds; save it again."
+            )
+
+
+def _unfolded(file: OpenFile, origin: str) -> OpenFile:
+    """Unfold a file that is gzipped, no further than honest ones unfold."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    try:
+        return unfolded(file, most_bytes(size))
+    except DataError as error:
+        raise DataError(f"{origin}: {error}") from None
 
 
 def _unescaped(columns: Mapping[str, Column]) -> dict[str, Column]:
@@ -199,13 +165,14 @@ def _unescape(text: str) -> str:
 
 
 def _read_votable(path: Path, origin: str) -> Parts:
-    data = path.read_bytes()
-    refuse_links(data, origin)
+    with path.open("rb") as file:
+        data = _unfolded(file, origin).read()
+    refuse_requests(data, origin)
     whole = votable.parse(io.BytesIO(data), verify="ignore")
     tables = list(whole.iter_tables())
     if len(tables) != 1:
         raise DataError(f"{origin}: holds {len(tables)} tables; save the one that is meant alone.")
-    _insist_on_distinct([field.name or field.ID for field in tables[0].fields], origin)
+    insist_on_distinct([field.name or field.ID for field in tables[0].fields], origin)
     columns, meta = columns_of_astropy(tables[0].to_table(use_names_over_ids=True), origin)
     systems = {one.ID: (one.system or "", one.equinox) for one in whole.iter_coosys()}
     referred = [field.ref for field in tables[0].fields if field.ref in systems]
@@ -229,8 +196,13 @@ def _read_votable(path: Path, origin: str) -> Parts:
 
 def _read_parquet(path: Path, origin: str) -> Parts:
     """Read Arrow's columns; those that astropy wrote state units, masks and frames in words of its own."""
-    schema = pq.read_schema(path)
-    _insist_on_distinct(schema.names, origin)
+    schema, size = pq.read_schema(path), path.stat().st_size
+    insist_on_distinct(schema.names, origin)
+    cells = pq.read_metadata(path).num_rows * len(schema.names)
+    if cells > max(MOST_CELLS, CELLS_A_BYTE * size):
+        raise DataError(
+            f"{origin}: {cells:,} cells in {size:,} bytes, which is no table of sources; save it again."
+        )
     if ASTROPY_META in (schema.metadata or {}):
         return columns_of_astropy(Table.read(path, format="parquet"), origin)
     return columns_of_arrow(pq.read_table(path), origin)

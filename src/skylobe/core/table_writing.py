@@ -21,7 +21,8 @@ from astropy.utils.exceptions import AstropyWarning
 from skylobe.core.errors import ConfigError
 from skylobe.core.spreadsheets import as_cell, as_cells
 from skylobe.core.stored import arrow_of
-from skylobe.core.table_formats import ESCAPED, FORMATS, columns_of_astropy
+from skylobe.core.table_columns import columns_of_astropy
+from skylobe.core.table_formats import ESCAPED, FORMATS
 
 TEXTS = ("csv", "tsv")  # formats that spreadsheets open
 ASTROPY = {"fits": "fits", "ecsv": "ascii.ecsv", "csv": "ascii.csv", "tsv": "ascii.tab"}

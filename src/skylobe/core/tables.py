@@ -19,7 +19,8 @@ from skylobe.core.columns import Column
 from skylobe.core.errors import DataError
 from skylobe.core.paths import is_file
 from skylobe.core.stored import as_masked, typed
-from skylobe.core.table_formats import Parts, columns_of_arrow, columns_of_astropy, read_format
+from skylobe.core.table_columns import Parts, columns_of_arrow, columns_of_astropy
+from skylobe.core.table_formats import read_format
 from skylobe.core.units import read_unit, unit_of
 
 KNOWN_NAMES = {  # of columns, the likeliest first; case does not matter

@@ -21,10 +21,10 @@ from skylobe.core.apart import Allowance, Apart
 from skylobe.core.errors import DataError
 from skylobe.core.fits_units import OpenFile, sound
 from skylobe.core.paths import is_file
-from skylobe.images.packed import RATIO, most_bytes, most_pixels
+from skylobe.core.unfolding import RATIO, most_bytes, most_pixels, unfolded
 from skylobe.images.picture_files import read_npy, read_picture
 from skylobe.sky import headers, interpolation
-from skylobe.sky.fits import FITS_ENDINGS, quietly, read_first, unfolded
+from skylobe.sky.fits import FITS_ENDINGS, quietly, read_first
 from skylobe.sky.kinds import kind_of, stokes_of
 
 PICTURES = (".png", ".jpg", ".jpeg")

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from skylobe.core.errors import DataError
 from skylobe.core.fits_units import MOST_AXES, OpenFile
-from skylobe.images.packed import check_size, most_pixels
+from skylobe.core.unfolding import most_pixels
 
 CHUNK = 1 << 20  # bytes
 PNG, JPEG = b"\x89PN", b"\xff\xd8\xff"  # how files begin
@@ -47,6 +47,19 @@ def read_picture(file: OpenFile, name: str, max_pixels: int) -> NDArray[np.float
     except (OSError, SyntaxError, ValueError) as error:
         raise DataError(f"{name}: damaged or not a picture ({error}); save it again.") from None
     return pixels[::-1]  # a picture's first row is its upper edge
+
+
+def check_size(shape: tuple[int, ...], name: str, most: int) -> None:
+    """Refuse an image of more than so many pixels.
+
+    Raises:
+        DataError: Naming it and its size.
+    """
+    if math.prod(shape) > most:
+        raise DataError(
+            f"{name}: {'×'.join(map(str, shape[::-1]))} pixels is larger than any cut-out; cut out the "
+            "source first."
+        )
 
 
 def _look_through(file: OpenFile, name: str) -> int:

@@ -13,6 +13,10 @@ from skylobe.core.errors import DataError
 from skylobe.search.filters import Kind
 
 HEAVY = ("vector", "thumbnail")
+_ERRORS = (OSError, ValueError, RuntimeError, pa.ArrowException)
+_PANIC = (
+    "PanicException"  # of Rust, where a damaged file was not foreseen; no error that can be named
+)
 
 
 @contextmanager
@@ -20,7 +24,9 @@ def reading(place: str) -> Iterator[None]:
     """Turn the store's many errors into one sentence: of the disk, or of what lies there."""
     try:
         yield
-    except (OSError, ValueError, RuntimeError, pa.ArrowException) as error:
+    except BaseException as error:
+        if not isinstance(error, _ERRORS) and type(error).__name__ != _PANIC:
+            raise
         if (refused := disk.refusal(Path(place), error)) is not None:
             raise refused from None
         reason = " ".join(str(error).split())[:100]

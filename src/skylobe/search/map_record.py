@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -83,6 +83,8 @@ class LatentMap:
         kept = folder / FOLDER
         try:
             note = json.loads((kept / NOTE).read_text(encoding="utf-8"))
+            if note["method"] not in get_args(Method):
+                raise ValueError
             table = pq.read_table(kept / POINTS)
             arrays = safetensors.numpy.load_file(kept / AXES)
             return cls(

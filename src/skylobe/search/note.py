@@ -6,6 +6,7 @@ from pathlib import Path
 
 from skylobe.core import storage
 from skylobe.core.errors import ConfigError, DataError
+from skylobe.core.settings import from_dict
 from skylobe.models.model import Model, weights_fingerprint
 from skylobe.search.approximate import Partitions
 
@@ -56,10 +57,8 @@ def read_note(folder: Path, place: str) -> Note:
         kept = json.loads((folder / NOTE).read_text(encoding="utf-8"))
         found = kept["format"]
         if found == FORMAT:
-            plan = kept.pop("approximate")
-            made = None if plan is None else Partitions(**plan)
-            return Note(**kept | {"data": tuple(kept["data"]), "approximate": made})
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            return from_dict(Note, kept)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, ConfigError):
         raise DataError(
             f"{place}: not an index, or one that was not finished being made; make one with "
             "skylobe.index(out=FOLDER)."

@@ -3,11 +3,9 @@
 astropy remarks on much that is harmless. Only pixels that are missing make a file truncated.
 """
 
-import io
 import math
 import threading
 import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,14 +17,12 @@ from numpy.typing import NDArray
 
 from skylobe.core.errors import DataError
 from skylobe.core.fits_units import OpenFile, sound
+from skylobe.core.unfolding import unfolded
 from skylobe.sky import headers
 from skylobe.sky.kinds import kind_of
 
 FITS_ENDINGS = (".fits", ".fit", ".fts", ".fits.gz", ".fits.fz", ".fit.gz", ".fz")
 FILTERS = threading.Lock()  # the warning filters are the whole process'
-GZIP = b"\x1f\x8b"
-CHUNK = 1 << 20
-MOST_MEMBERS = 10_000  # of a gzipped file: its parts, each of which takes a step
 MOST_UNFOLDED = 1_000_000_000  # bytes of a gzipped file; a larger one is unpacked before it is used
 
 
@@ -119,47 +115,3 @@ def read_first(file: OpenFile, *, max_pixels: int) -> Image:
             size = "×".join(map(str, hdu.shape[::-1]))
             raise DataError(f"{size} pixels is larger than any cut-out; cut out the source first.")
         return Image(hdu.data, headers.inherited(hdus, number))
-
-
-def unfolded(file: OpenFile, most: int) -> OpenFile:
-    """Unfold a gzipped file, of one member or many, no further than so many bytes.
-
-    Args:
-        file: Gzipped or not, which its first bytes say.
-        most: Bytes; beyond them it is refused.
-
-    Raises:
-        DataError: If it is damaged or would become larger; the sentence begins without its name.
-    """
-    start = file.read(len(GZIP))
-    file.seek(0)
-    if start != GZIP:
-        return file
-    plain = io.BytesIO()
-    try:
-        _unfold(file, plain, most)
-    except zlib.error:
-        raise DataError("damaged; compress it again, or send it as it is.") from None
-    if plain.tell() > most:
-        raise DataError(f"larger than {most // 1_000_000} MB; cut out the source first.")
-    plain.seek(0)
-    return plain
-
-
-def _unfold(file: OpenFile, plain: io.BytesIO, most: int) -> None:
-    """Unfold member after member; what follows the last one is padding."""
-    member, data, members = zlib.decompressobj(wbits=31), b"", 1
-    while plain.tell() <= most:
-        data = data or file.read(CHUNK)
-        if not data:
-            break
-        plain.write(member.decompress(data, most + 1 - plain.tell()))
-        data = member.unconsumed_tail
-        if member.eof:
-            data = member.unused_data or file.read(CHUNK)
-            if not data.startswith(GZIP):
-                break
-            members += 1
-            if members > MOST_MEMBERS:
-                raise DataError("gzipped in too many parts; unpack it.")
-            member = zlib.decompressobj(wbits=31)
