@@ -23,16 +23,18 @@ const part = () => [view.x, view.y, view.unit].map((one) => Number(one.toPrecisi
 const notePart = () => note({ part: part() });
 
 async function fetchPicture() {
+  if (by("map").hidden) return; // it has no size; it is drawn when it is opened again
   asking.abort();
   asking = new AbortController();
   const extent = view.extent;
   const fine = Math.min(window.devicePixelRatio || 1, FINEST);
   const size = { width: Math.round(view.width * fine), height: Math.round(view.height * fine) };
   const wanted = query({ ...extent, ...size, column: coloured });
+  const shown = `${part()} ${coloured}`;
   notePart();
   try {
     const file = await blob(`map/picture?${wanted}`, undefined, asking.signal);
-    drawn = { extent, image: await createImageBitmap(file) };
+    drawn = { extent, shown, image: await createImageBitmap(file) };
     lose("");
   } catch (problem) {
     if (problem.name === "AbortError") return;
@@ -237,6 +239,7 @@ export function open() {
   } else if (values.get("part") !== (view.unit && part())) {
     view.show(...there);
   }
+  if (drawn?.shown !== `${part()} ${coloured}`) changed();
   showBelow();
 }
 
