@@ -25,6 +25,7 @@ Work = Callable[..., tuple[Facts, bytes]]
 LENGTHS = struct.Struct(">IQ")  # of the facts and of the bytes behind them
 START = "import sys; from skylobe.core.apart import serve; serve(sys.argv[1])"
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+PATIENCE = 20  # seconds of the clock for one of the processor
 GRACE = 20.0  # seconds beyond the limit, in which the process starts and its child is buried
 is_apart = False  # whether this process is such a one
 
@@ -34,7 +35,8 @@ class Allowance:
     """What one piece of work may take.
 
     Args:
-        seconds: Of the processor; twice as many of the clock.
+        seconds: Of the processor. Of the clock ``PATIENCE`` times as many, so that no honest file is
+            refused because the machine is busy.
         size: Bytes of memory beyond those of the waiting process.
     """
 
@@ -86,7 +88,7 @@ class Apart:
         """
         with self._places:
             process = self._taken()
-            watch = threading.Timer(2 * allowed.seconds + GRACE, process.kill)
+            watch = threading.Timer(PATIENCE * allowed.seconds + GRACE, process.kill)
             watch.start()
             answer = None
             try:
@@ -181,7 +183,7 @@ def _limit(seconds: float, size: int) -> None:
 
     os.nice(5)  # who asks for what is quickly done goes first
     signal.setitimer(signal.ITIMER_PROF, seconds)
-    signal.setitimer(signal.ITIMER_REAL, 2 * seconds)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE * seconds)
     most = {
         resource.RLIMIT_CPU: int(seconds + 1),
         resource.RLIMIT_CORE: 0,
