@@ -263,7 +263,7 @@ def test_labels_that_teach_nothing_are_refused(model, labels, names, message):
     ("wrong", "message"),
     [
         ({"n_blocks": -1}, "0 or more"),
-        ({"layer_decay": 0.0}, "factor"),
+        ({"layer_decay": 0.0}, "layer_decay"),
         ({"validation_share": 1.0}, "below 1"),
         ({"patience": 3}, "validation_share"),
         ({"init": "random", "n_blocks": 2}, "frozen"),

@@ -23,7 +23,7 @@ def galaxies(monkeypatch):
         splits=np.array((["train"] * 8 + ["test"] * 4) * 5),
         source_ids=np.array([f"<J{row:03d}&>" for row in range(60)]),
     )
-    monkeypatch.setattr(datasets, "load", lambda name: stand_in)
+    monkeypatch.setattr(datasets, "load", lambda name, **options: stand_in)
     return stand_in
 
 

@@ -74,15 +74,15 @@ def test_the_standard_error_is_nadeau_and_bengio_s():
 
 
 def test_a_packed_set_is_described_as_the_whole_one(tmp_path, monkeypatch):
-    images = lobes(12, width=150)
+    images = lobes(12, width=200)
     positions = SkyCoord(RA[:12], np.zeros(12), unit="deg")
     whole = replace(images, positions=positions, pixel_scale=1.8, survey="VLA FIRST")
     task = Task("Some set, made up", lambda root: whole, (None,))
     assert packed_path(task).name == "some_set_made_up.npz"
-    assert load_task(task, tmp_path).images.shape[2] == 150
+    assert load_task(task, tmp_path).images.shape[2] == 200
     pack(whole, tmp_path / packed_path(task))
     packed = load_task(task, tmp_path)
-    assert packed.images.shape[2] == 80
+    assert packed.images.shape[2] == 150
     grid = Preprocessing(crop_pix=32, pixel_scale=126 / 32)
     one, other = (prepare(s.images, grid, pixel_scale=s.pixel_scale) for s in (whole, packed))
     assert torch.equal(one, other)

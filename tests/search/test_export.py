@@ -98,7 +98,7 @@ def test_what_cannot_be_written_or_read_is_said(tmp_path):
     with pytest.raises(DataError, match="no ra and dec"):
         export.write(tmp_path / "t.reg", table)
     (tmp_path / "t.fits").write_text("no")
-    with pytest.raises(DataError, match="not a readable table"):
+    with pytest.raises(DataError, match="not FITS"):
         read_catalogue(tmp_path / "t.fits").to_table()
     assert [one.name for one in tmp_path.iterdir()] == ["t.fits"]
 

@@ -71,7 +71,8 @@ def _refused(error: Exception) -> int:
     if isinstance(error, BrokenPipeError):  # whoever read what is printed has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NOBODY_READS
-    if isinstance(error, MemoryError) or NO_MEMORY.search(str(error)):
+    causes = (error, error.__cause__, error.__context__)
+    if any(isinstance(one, MemoryError) for one in causes) or NO_MEMORY.search(str(error)):
         print(f"skylobe: {FEWER}", file=sys.stderr)
         return DeviceMemoryError.exit_code
     place = getattr(error, "filename", None) or "The output"
