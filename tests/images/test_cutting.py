@@ -22,6 +22,7 @@ from skylobe.classify.classifier import describe
 from skylobe.classify.finetune import finetune
 from skylobe.classify.predict import predict_files as predict
 from skylobe.classify.predictions import predict as classify
+from skylobe.classify.settings import PredictSettings
 from skylobe.core.errors import ConfigError, DataError
 from skylobe.images import datasets
 from skylobe.images.cutting import fitted, normalised, width_in_pixels
@@ -418,7 +419,9 @@ def test_a_file_without_a_scale_says_so_in_its_row(tmp_path: Path):
     found = pq.read_table(tmp_path / "out.parquet").to_pydict()
     assert found["status"] == ["ok", "ok; no pixel scale, taken for 1.8″: give pixel_scale"]
     assert found["predicted"][0] == found["predicted"][1]
-    summary = predict(classifier, tmp_path, tmp_path / "told.parquet", pixel_scale=1.8)
+    summary = predict(
+        classifier, tmp_path, tmp_path / "told.parquet", PredictSettings(pixel_scale=1.8)
+    )
     assert summary.n_failed == 0
     assert pq.read_table(tmp_path / "told.parquet")["status"].to_pylist() == ["ok", "ok"]
     remarks = datasets.load(tmp_path).columns["remark"].tolist()

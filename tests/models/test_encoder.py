@@ -73,5 +73,5 @@ def test_weights_depend_on_the_seed_alone():
 
 @pytest.mark.parametrize("width", [0, 4, 12])
 def test_a_width_that_the_cpu_cannot_compute_safely_is_refused(width):
-    with pytest.raises(ConfigError, match="width is 0; give 1 or more|multiple of 8"):
+    with pytest.raises(ConfigError, match=r"width is 0; give 1 or more|multiple of 8"):
         EncoderConfig(width=width)

@@ -23,8 +23,10 @@ from skylobe.learning.settings import PretrainConfig
 DEFAULT_RECIPE = "skylobe"
 INTERRUPTED = 130  # exit code of a command stopped with Ctrl-C
 NOBODY_READS = 141  # exit code of one whose reader has gone, as head does
-# of torch, the loader of libraries, and libraries written in Rust
-NO_MEMORY = re.compile("can't allocate memory|failed to map segment|[Cc]annot allocate memory")
+# of torch, the loader of libraries, libraries written in Rust, and Python where an allocation fails unsaid
+NO_MEMORY = re.compile(
+    "can't allocate memory|failed to map segment|[Cc]annot allocate memory|exception set$"
+)
 FEWER = "The memory is full; close other programs, or give the command fewer sources at once."
 RESUMED = (
     "fetch",
@@ -66,13 +68,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def causes_of(error: BaseException | None) -> Iterator[BaseException]:
+    """List an error and what it came from, which may be what the system refused."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
 def _refused(error: Exception) -> int:
     """Say what the system refused where no part of the library saw it; raise what is a fault of ours."""
     if isinstance(error, BrokenPipeError):  # whoever read what is printed has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NOBODY_READS
-    causes = (error, error.__cause__, error.__context__)
-    if any(isinstance(one, MemoryError) for one in causes) or NO_MEMORY.search(str(error)):
+    if any(isinstance(one, MemoryError) or NO_MEMORY.search(str(one)) for one in causes_of(error)):
         print(f"skylobe: {FEWER}", file=sys.stderr)
         return DeviceMemoryError.exit_code
     place = getattr(error, "filename", None) or "The output"
